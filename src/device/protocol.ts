@@ -1,0 +1,222 @@
+import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
+import { depthOf, utf8Length } from "../json.ts";
+
+/**
+ * The device protocol: JSON-RPC 2.0 messages between the service and a device. Pure and free of any platform,
+ * so that the service, the device library and their tests share one definition.
+ */
+
+/** The WebSocket subprotocol of a device's connection. */
+export const SUBPROTOCOL = "appia.device.v1";
+/** A second offered subprotocol `bearer.<jwt>` carries the token where headers cannot be set (browsers). */
+export const BEARER_SUBPROTOCOL_PREFIX = "bearer.";
+
+/** Why the service closes a connection (RFC 6455, 7.4.2: 4000 to 4999 are for private use). */
+export const CLOSE = {
+  /** A newer connection of the same device has taken over: do not reconnect. */
+  replaced: 4001,
+  /** The device's token has expired: reconnect with a new one. */
+  tokenExpired: 4003,
+  /** The device was unregistered: do not reconnect. */
+  unregistered: 4004,
+  /** `ping` went unanswered: reconnect. */
+  unresponsive: 4008,
+  /** Too many frames (RFC 6455: policy violation): reconnect, slower. */
+  flooded: 1008,
+} as const;
+
+/** The JSON-RPC error codes in use (specification, section 5.1; -32800 as in the Language Server Protocol). */
+export const RPC_ERROR = {
+  parse: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+  cancelled: -32800,
+} as const;
+
+/** The `id` of the service's `ping` request; a command's id is 64 hex digits, so the two never meet. */
+export const PING_ID = "ping";
+
+/** What a command asks of a device. `payload` is JSON text, passed on as it came. */
+export type Task =
+  | { type: "LaunchUri"; uri: string; payload: string }
+  | { type: "AppService"; appServiceName: string; packageFamilyName: string; payload: string };
+
+/** One hand-over of a command. */
+export interface Delivery {
+  commandId: string;
+  task: Task;
+  /** Counted from 1. */
+  attempt: number;
+  /** RFC 3339; when the command expires unless the device answers. */
+  expirationDateTime: string;
+}
+
+/** The JSON-RPC request that hands a command over. The payload's text is spliced in, not parsed again. */
+export function deliveryFrame({ commandId, task, attempt, expirationDateTime }: Delivery): string {
+  const subject =
+    task.type === "LaunchUri"
+      ? `"uri":${JSON.stringify(task.uri)}`
+      : `"appServiceName":${JSON.stringify(task.appServiceName)},"packageFamilyName":${JSON.stringify(task.packageFamilyName)}`;
+  const method = task.type === "LaunchUri" ? "launchUri" : "appService";
+  return (
+    `{"jsonrpc":"2.0","id":"${commandId}","method":"${method}","params":{${subject},"payload":${task.payload},` +
+    `"attempt":${attempt},"expirationDateTime":"${expirationDateTime}"}}`
+  );
+}
+
+/** The JSON-RPC request that any living device answers, if only with "method not found". */
+export const pingFrame = JSON.stringify({ jsonrpc: "2.0", id: PING_ID, method: "ping" });
+
+/** A JSON-RPC error answer; `id` is null where the message's own could not be read. */
+export function errorFrame(id: string | number | null, code: number, message: string): string {
+  return JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } });
+}
+
+/** What a device says of one command. */
+export type Report =
+  | { type: "acknowledged" }
+  | { type: "progressed"; message: string | null; percent: number | null }
+  /** `payload` is JSON text; null where the device returned nothing. */
+  | { type: "succeeded"; payload: string | null }
+  | { type: "failed"; code: number; message: string; status: string | null }
+  | { type: "dropped"; reason: string | null }
+  /** The result is over a limit and was not kept. */
+  | { type: "oversized"; message: string };
+
+export type Presence = "active" | "standby";
+
+/** A device's message, understood. */
+export type Message =
+  | { type: "report"; commandId: string; report: Report }
+  | { type: "presence"; state: Presence }
+  /** An answer to `ping`, or another sign of life that asks for nothing. */
+  | { type: "alive" }
+  /** `frame` is the JSON-RPC answer that is owed. */
+  | { type: "answer"; frame: string };
+
+/**
+ * Understands one text frame: a JSON-RPC message, or a batch of them (specification, section 6).
+ * Never throws; what is wrong becomes a message of type `answer` with the error to send back.
+ */
+export function parseFrame(text: string): Message[] {
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return [refusal(null, RPC_ERROR.parse, "This frame is not JSON.")];
+  }
+  if (!Array.isArray(frame)) return [parseMessage(frame)];
+  if (frame.length === 0) return [refusal(null, RPC_ERROR.invalidRequest, "A batch holds at least one message.")];
+  return frame.map(parseMessage);
+}
+
+function parseMessage(message: unknown): Message {
+  if (!isRecord(message) || message.jsonrpc !== "2.0") {
+    return refusal(null, RPC_ERROR.invalidRequest, 'A message is an object with "jsonrpc": "2.0".');
+  }
+  if ("method" in message) return parseCall(message);
+  if ("result" in message || "error" in message) return parseResponse(message);
+  return refusal(rpcId(message), RPC_ERROR.invalidRequest, 'A message has a "method", a "result" or an "error".');
+}
+
+function parseCall(message: Record<string, unknown>): Message {
+  const id = rpcId(message);
+  const params = message.params ?? {};
+  if (typeof message.method !== "string") {
+    return refusal(id, RPC_ERROR.invalidRequest, '"method" is a string.');
+  }
+  switch (message.method) {
+    case "executing":
+    case "progress":
+    case "dropped": {
+      if (!isRecord(params) || typeof params.id !== "string") {
+        return refusal(id, RPC_ERROR.invalidParams, `"${message.method}" needs params {"id": the command's id}.`);
+      }
+      const report = parseNotice(message.method, params);
+      return typeof report === "string"
+        ? refusal(id, RPC_ERROR.invalidParams, report)
+        : { type: "report", commandId: params.id, report };
+    }
+    case "presence":
+      if (!isRecord(params) || (params.state !== "active" && params.state !== "standby")) {
+        return refusal(id, RPC_ERROR.invalidParams, '"presence" needs params {"state": "active" or "standby"}.');
+      }
+      return { type: "presence", state: params.state };
+    case "ping":
+      return id === null ? { type: "alive" } : { type: "answer", frame: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":"pong"}` };
+    default:
+      // A notification is never answered (specification, section 4.1); an unknown one may be a newer device's.
+      return id === null
+        ? { type: "alive" }
+        : refusal(id, RPC_ERROR.methodNotFound, "The service knows executing, progress, dropped, presence and ping.");
+  }
+}
+
+/** The report in a notification's params, or the words that say what is wrong with them. */
+function parseNotice(method: "executing" | "progress" | "dropped", params: Record<string, unknown>): Report | string {
+  switch (method) {
+    case "executing":
+      return { type: "acknowledged" };
+    case "progress": {
+      const { message = null, percent = null } = params;
+      if (message !== null && typeof message !== "string") return '"message" is a string.';
+      if (percent !== null && (typeof percent !== "number" || percent < 0 || percent > 100)) {
+        return '"percent" is a number from 0 to 100.';
+      }
+      return { type: "progressed", message: message === null ? null : clip(message), percent };
+    }
+    case "dropped": {
+      const { reason = null } = params;
+      if (reason !== null && typeof reason !== "string") return '"reason" is a string.';
+      return { type: "dropped", reason: reason === null ? null : clip(reason) };
+    }
+  }
+}
+
+function parseResponse(message: Record<string, unknown>): Message {
+  const id = message.id;
+  if (id === PING_ID || id === null) return { type: "alive" };
+  if (typeof id !== "string") {
+    return refusal(null, RPC_ERROR.invalidRequest, 'A response\'s "id" is the id of the request it answers.');
+  }
+  if (message.error === undefined) return { type: "report", commandId: id, report: parseResult(message.result) };
+  const error = message.error;
+  if ("result" in message || !isRecord(error) || !Number.isInteger(error.code) || typeof error.message !== "string") {
+    return refusal(id, RPC_ERROR.invalidRequest, 'A response has a "result", or an "error" with an integer "code" and a "message".');
+  }
+  const status = isRecord(error.data) && typeof error.data.status === "string" ? clip(error.data.status) : null;
+  return {
+    type: "report",
+    commandId: id,
+    report: { type: "failed", code: error.code as number, message: clip(error.message), status },
+  };
+}
+
+function parseResult(result: unknown): Report {
+  if (result === null || result === undefined) return { type: "succeeded", payload: null };
+  if (depthOf(result, PAYLOAD_DEPTH_MAX) > PAYLOAD_DEPTH_MAX) {
+    return { type: "oversized", message: `The result is nested deeper than ${PAYLOAD_DEPTH_MAX} levels.` };
+  }
+  const payload = JSON.stringify(result);
+  return utf8Length(payload) > PAYLOAD_BYTES_MAX
+    ? { type: "oversized", message: `The result is larger than ${PAYLOAD_BYTES_MAX} bytes.` }
+    : { type: "succeeded", payload };
+}
+
+function refusal(id: string | number | null, code: number, message: string): Message {
+  return { type: "answer", frame: errorFrame(id, code, message) };
+}
+
+function rpcId(message: Record<string, unknown>): string | number | null {
+  return typeof message.id === "string" || typeof message.id === "number" ? message.id : null;
+}
+
+function clip(words: string): string {
+  return words.length > DEVICE_WORDS_LENGTH_MAX ? `${words.slice(0, DEVICE_WORDS_LENGTH_MAX - 1)}…` : words;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,83 @@
+/** Every bound of the service, with its unit and its reason. */
+
+const KIB = 1024;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+// ---- Bodies and payloads ----
+
+/** Bytes of a payload or a response payload as compact UTF-8 JSON (the contract, section 2). */
+export const PAYLOAD_BYTES_MAX = 256 * KIB;
+/** Levels of nesting in a payload (the contract); also keeps structured clone, which recurses, far from its end. */
+export const PAYLOAD_DEPTH_MAX = 64;
+/** Bytes of a request body: a payload written with generous white space and escapes, and its envelope. */
+export const BODY_BYTES_MAX = 1024 * KIB;
+/** Levels of nesting in a body: a payload one level down. */
+export const BODY_DEPTH_MAX = PAYLOAD_DEPTH_MAX + 1;
+/** Bytes of a device's frame: the platform closes the socket over 1 MiB, so this is what can arrive. */
+export const FRAME_BYTES_MAX = 1024 * KIB;
+
+// ---- Names and addresses ----
+
+/** UTF-16 units of a device's name, manufacturer or model: a line on a screen. */
+export const DEVICE_TEXT_LENGTH_MAX = 256;
+/** UTF-16 units of appServiceName and packageFamilyName. Windows' own names stay below 256. */
+export const SERVICE_NAME_LENGTH_MAX = 512;
+/** UTF-16 units of postBackUri and payload.uri: what browsers and proxies carry. */
+export const URI_LENGTH_MAX = 8 * KIB;
+/** UTF-16 units of the caller's client-request-id, which is echoed into a header. */
+export const CLIENT_REQUEST_ID_LENGTH_MAX = 256;
+/** UTF-16 units of a bearer token: proxies cut headers at 8 to 16 KiB. */
+export const TOKEN_LENGTH_MAX = 8 * KIB;
+/** Bits of an RSA device key's modulus, at least and at most (RFC 7518, 3.3 asks 2048; larger only costs CPU). */
+export const RSA_MODULUS_BITS_MIN = 2048;
+export const RSA_MODULUS_BITS_MAX = 4096;
+
+// ---- Counts ----
+
+/** Devices of one account; listing asks each device for its presence, so this also bounds a listing's hops. */
+export const DEVICES_PER_ACCOUNT_MAX = 500;
+/** Devices on one page of a listing: one hop each, well below the platform's 1,000 subrequests. */
+export const DEVICES_PER_PAGE = 100;
+/** Commands on one page of a listing, when the caller does not say, and at most. One hop each. */
+export const COMMANDS_PER_PAGE = 20;
+export const COMMANDS_PER_PAGE_MAX = 100;
+/** Unfinished commands of one device: more is a runaway sender, and the device would drown on coming online. */
+export const OPEN_COMMANDS_PER_DEVICE_MAX = 20_000;
+/** History entries of one command that are kept one by one; later progress and stray reports are only counted. */
+export const HISTORY_ENTRIES_MAX = 1_000;
+/** UTF-16 units of a device's own words in history: progress message, drop reason, error message. */
+export const DEVICE_WORDS_LENGTH_MAX = 1_024;
+
+// ---- Times ----
+
+/** Milliseconds a command may wait for its delivery unless the caller says otherwise (the contract: PT24H). */
+export const DELIVERY_TIMEOUT_MS = DAY;
+/** Milliseconds a command may run unless the caller says otherwise (the contract: PT10M). */
+export const EXECUTION_TIMEOUT_MS = 10 * MINUTE;
+/** Milliseconds, the shortest and the longest of either timeout: below a second nothing is delivered, after 30 days all is erased. */
+export const TIMEOUT_MS_MIN = SECOND;
+export const TIMEOUT_MS_MAX = 30 * DAY;
+/** Milliseconds after a hand-over without acknowledgement until the device is asked `ping` (the contract, section 3). */
+export const ACKNOWLEDGE_TIMEOUT_MS = 10 * SECOND;
+/** Milliseconds the device has to answer `ping` before its connection is closed (the contract, section 3). */
+export const PING_TIMEOUT_MS = 10 * SECOND;
+/** Milliseconds between checks of a connection that holds a command nobody acknowledged: a crash tells no one. */
+export const LIVENESS_INTERVAL_MS = MINUTE;
+/** Attempts to hand a command over (the contract, section 3). */
+export const ATTEMPTS_MAX = 10;
+/** Milliseconds, the first backoff and the largest (the contract, section 3). */
+export const BACKOFF_MS_MIN = 2 * SECOND;
+export const BACKOFF_MS_MAX = 5 * MINUTE;
+/** Seconds a device's token may be valid for (the contract, section 4). */
+export const DEVICE_TOKEN_SECONDS_MAX = 3_600;
+/** Seconds by which two clocks may differ when tokens are checked (RFC 7519, 4.1.4: "no more than a few minutes"). */
+export const CLOCK_TOLERANCE_SECONDS = 30;
+
+// ---- Floods ----
+
+/** Frames one connection may send a second, and at once; an object serves about as many requests a second. */
+export const FRAMES_PER_SECOND_MAX = 1_000;
+export const FRAMES_BURST_MAX = 2_000;

@@ -1,10 +1,10 @@
 /** Every bound of the service, with its unit and its reason. */
 
 const KIB = 1024;
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
 
 // ---- Bodies and payloads ----
 
@@ -66,6 +66,10 @@ export const ACKNOWLEDGE_TIMEOUT_MS = 10 * SECOND;
 export const PING_TIMEOUT_MS = 10 * SECOND;
 /** Milliseconds between checks of a connection that holds a command nobody acknowledged: a crash tells no one. */
 export const LIVENESS_INTERVAL_MS = MINUTE;
+/** Milliseconds after which a hand-over that was begun and not concluded is begun again: a crash between two steps. */
+export const OFFER_TIMEOUT_MS = 10 * SECOND;
+/** Milliseconds a device has to answer `cancel` (the contract, section 3). */
+export const CANCEL_TIMEOUT_MS = MINUTE;
 /** Attempts to hand a command over (the contract, section 3). */
 export const ATTEMPTS_MAX = 10;
 /** Milliseconds, the first backoff and the largest (the contract, section 3). */

@@ -1,5 +1,5 @@
-import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
 import { depthOf, utf8Length } from "../json.ts";
+import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
 
 /**
  * The device protocol: JSON-RPC 2.0 messages between the service and a device. Pure and free of any platform,
@@ -69,6 +69,16 @@ export function deliveryFrame({ commandId, task, attempt, expirationDateTime }: 
 /** The JSON-RPC request that any living device answers, if only with "method not found". */
 export const pingFrame = JSON.stringify({ jsonrpc: "2.0", id: PING_ID, method: "ping" });
 
+/** The notification that asks the device to cancel a command. */
+export function cancelFrame(commandId: string): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "cancel", params: { id: commandId } });
+}
+
+/** The notification that a report changed nothing, with the command's status. A device may ignore it. */
+export function lateFrame(commandId: string, status: string): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "late", params: { id: commandId, status } });
+}
+
 /** A JSON-RPC error answer; `id` is null where the message's own could not be read. */
 export function errorFrame(id: string | number | null, code: number, message: string): string {
   return JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } });
@@ -108,7 +118,8 @@ export function parseFrame(text: string): Message[] {
     return [refusal(null, RPC_ERROR.parse, "This frame is not JSON.")];
   }
   if (!Array.isArray(frame)) return [parseMessage(frame)];
-  if (frame.length === 0) return [refusal(null, RPC_ERROR.invalidRequest, "A batch holds at least one message.")];
+  if (frame.length === 0)
+    return [refusal(null, RPC_ERROR.invalidRequest, "A batch holds at least one message.")];
   return frame.map(parseMessage);
 }
 
@@ -118,7 +129,11 @@ function parseMessage(message: unknown): Message {
   }
   if ("method" in message) return parseCall(message);
   if ("result" in message || "error" in message) return parseResponse(message);
-  return refusal(rpcId(message), RPC_ERROR.invalidRequest, 'A message has a "method", a "result" or an "error".');
+  return refusal(
+    rpcId(message),
+    RPC_ERROR.invalidRequest,
+    'A message has a "method", a "result" or an "error".',
+  );
 }
 
 function parseCall(message: Record<string, unknown>): Message {
@@ -132,7 +147,11 @@ function parseCall(message: Record<string, unknown>): Message {
     case "progress":
     case "dropped": {
       if (!isRecord(params) || typeof params.id !== "string") {
-        return refusal(id, RPC_ERROR.invalidParams, `"${message.method}" needs params {"id": the command's id}.`);
+        return refusal(
+          id,
+          RPC_ERROR.invalidParams,
+          `"${message.method}" needs params {"id": the command's id}.`,
+        );
       }
       const report = parseNotice(message.method, params);
       return typeof report === "string"
@@ -141,21 +160,34 @@ function parseCall(message: Record<string, unknown>): Message {
     }
     case "presence":
       if (!isRecord(params) || (params.state !== "active" && params.state !== "standby")) {
-        return refusal(id, RPC_ERROR.invalidParams, '"presence" needs params {"state": "active" or "standby"}.');
+        return refusal(
+          id,
+          RPC_ERROR.invalidParams,
+          '"presence" needs params {"state": "active" or "standby"}.',
+        );
       }
       return { type: "presence", state: params.state };
     case "ping":
-      return id === null ? { type: "alive" } : { type: "answer", frame: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":"pong"}` };
+      return id === null
+        ? { type: "alive" }
+        : { type: "answer", frame: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":"pong"}` };
     default:
       // A notification is never answered (specification, section 4.1); an unknown one may be a newer device's.
       return id === null
         ? { type: "alive" }
-        : refusal(id, RPC_ERROR.methodNotFound, "The service knows executing, progress, dropped, presence and ping.");
+        : refusal(
+            id,
+            RPC_ERROR.methodNotFound,
+            "The service knows executing, progress, dropped, presence and ping.",
+          );
   }
 }
 
 /** The report in a notification's params, or the words that say what is wrong with them. */
-function parseNotice(method: "executing" | "progress" | "dropped", params: Record<string, unknown>): Report | string {
+function parseNotice(
+  method: "executing" | "progress" | "dropped",
+  params: Record<string, unknown>,
+): Report | string {
   switch (method) {
     case "executing":
       return { type: "acknowledged" };
@@ -181,12 +213,23 @@ function parseResponse(message: Record<string, unknown>): Message {
   if (typeof id !== "string") {
     return refusal(null, RPC_ERROR.invalidRequest, 'A response\'s "id" is the id of the request it answers.');
   }
-  if (message.error === undefined) return { type: "report", commandId: id, report: parseResult(message.result) };
+  if (message.error === undefined)
+    return { type: "report", commandId: id, report: parseResult(message.result) };
   const error = message.error;
-  if ("result" in message || !isRecord(error) || !Number.isInteger(error.code) || typeof error.message !== "string") {
-    return refusal(id, RPC_ERROR.invalidRequest, 'A response has a "result", or an "error" with an integer "code" and a "message".');
+  if (
+    "result" in message ||
+    !isRecord(error) ||
+    !Number.isInteger(error.code) ||
+    typeof error.message !== "string"
+  ) {
+    return refusal(
+      id,
+      RPC_ERROR.invalidRequest,
+      'A response has a "result", or an "error" with an integer "code" and a "message".',
+    );
   }
-  const status = isRecord(error.data) && typeof error.data.status === "string" ? clip(error.data.status) : null;
+  const status =
+    isRecord(error.data) && typeof error.data.status === "string" ? clip(error.data.status) : null;
   return {
     type: "report",
     commandId: id,

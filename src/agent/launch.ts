@@ -1,0 +1,82 @@
+import { type SpawnOptions, spawn } from "node:child_process";
+import { CommandError } from "./command-error.ts";
+import type { Handler, LaunchUriTask } from "./task.ts";
+
+/** The service refuses these as well (contract, section 2); a device does not rely on others for its safety. */
+const REFUSED_SCHEMES = new Set(["javascript:", "data:", "vbscript:", "file:", "about:"]);
+
+/** Milliseconds after which an opener that still runs has opened: some stay for as long as the browser does. */
+const OPENER_PATIENCE_MS = 3_000;
+
+/** What starts the opener; `node:child_process` unless a test says otherwise. */
+export type Spawn = (
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions,
+) => ReturnType<typeof spawn>;
+
+export interface LaunchOptions {
+  /** Open the URI with the system's app for it; otherwise it is only shown. */
+  open: boolean;
+  show(uri: string): void;
+  platform?: NodeJS.Platform;
+  spawn?: Spawn;
+}
+
+/** Shows, and on request opens, the URI of a LaunchUri command; the answer says which: `{"opened": boolean}`. */
+export function launcher({
+  open,
+  show,
+  platform = process.platform,
+  spawn: start = spawn,
+}: LaunchOptions): Handler<LaunchUriTask> {
+  return async ({ uri }, { signal }) => {
+    const safe = safeUri(uri);
+    show(safe);
+    if (open) await runOpener(openerOf(platform), safe, start, signal);
+    return { opened: open };
+  };
+}
+
+/**
+ * The URI as every opener may be given it: absolute, so it starts with a scheme and never looks like an option;
+ * without white space, quotes or control characters. Throws `CommandError` for what is not to be opened.
+ */
+export function safeUri(uri: string): string {
+  const url = URL.canParse(uri) ? new URL(uri) : null;
+  if (url === null) throw new CommandError("ProtocolUnavailable", "The URI is not absolute.");
+  if (REFUSED_SCHEMES.has(url.protocol)) {
+    throw new CommandError("DeniedByRemoteSystem", `This device does not open "${url.protocol}" URIs.`);
+  }
+  // `rundll32` takes its command line as one string; a non-special URL may still hold quotes and blanks.
+  return url.href.replaceAll(/["\s]/g, encodeURIComponent);
+}
+
+function openerOf(platform: NodeJS.Platform): [command: string, ...args: string[]] {
+  if (platform === "win32") return ["rundll32", "url.dll,FileProtocolHandler"];
+  return platform === "darwin" ? ["open"] : ["xdg-open"];
+}
+
+/** Runs an opener without a shell: the URI is one argument, whatever it holds. */
+function runOpener(
+  [command, ...args]: [string, ...string[]],
+  uri: string,
+  start: Spawn,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Detached: the browser that it becomes outlives this program and its Ctrl+C.
+  const opener = start(command, [...args, uri], { shell: false, detached: true, stdio: "ignore", signal });
+  const patience = setTimeout(resolve, OPENER_PATIENCE_MS);
+  opener.once("error", (error: NodeJS.ErrnoException) => {
+    const message = `This device has no "${command}" to open URIs with.`;
+    reject(error.code === "ENOENT" ? new CommandError("AppUnavailable", message) : error);
+  });
+  opener.once("exit", (code) => {
+    const message = `"${command}" could not open the URI (exit code ${code}).`;
+    if (code === 0) resolve();
+    else reject(new CommandError("AppUnavailable", message));
+  });
+  opener.unref();
+  return promise.finally(() => clearTimeout(patience));
+}

@@ -1,0 +1,274 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Handover } from "../device/device-object.ts";
+import { deliveryFrame, type Report } from "../device/protocol.ts";
+import { reach, Unreachable } from "../reach.ts";
+import { type Command, type EndedStatus, type Entry, hasEnded, type Order, type Status } from "./command.ts";
+import { accept, awaitsOffer, type Effect, type Event, transition, wakeAt } from "./transition.ts";
+
+/** A command as it is told outside, without its history. */
+export type CommandView = Omit<Command, "history">;
+
+/** Who asks for a command: both have to be its own. */
+export interface Asker {
+  account: string;
+  device: string;
+}
+
+/** No such command, or not the asker's: the two are not told apart. */
+export type Unknown = { ok: false; reason: "unknown" };
+
+/** What a connection that has come for a command is to do about it. */
+export type Claim =
+  | { type: "deliver"; frame: string }
+  | { type: "cancel" }
+  | { type: "nothing" }
+  | { type: "ended"; status: EndedStatus }
+  | { type: "unknown" };
+
+/** What became of a report. */
+export interface Receipt {
+  status: Status;
+  /** The status in which the command has ended; null while it is live. */
+  ended: EndedStatus | null;
+  /** The report changed nothing, since it was repeated or came after the end. */
+  late: boolean;
+}
+
+const COMMAND = "command";
+
+/**
+ * One command: holds its state, advances it by its alarm, serves its status and response payload.
+ * Each step loads, decides (`transition`), commits row and alarm together, and only then acts. Steps run one
+ * after the other, so a report that overtakes the answer to an offer still finds the offer concluded.
+ */
+export class CommandObject extends DurableObject<Env> {
+  #command: Command | undefined;
+  /** When the alarm is set for; undefined before that was looked up. */
+  #alarmAt: number | null | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Accepts an order and makes the first attempt; the command is durable before the device hears of it.
+   * Repeating the call is harmless. Throws, and keeps nothing, where the device's object cannot be reached.
+   */
+  create(
+    order: Order,
+  ): Promise<{ ok: true; command: CommandView } | { ok: false; reason: "deviceUnknown" | "queueFull" }> {
+    return this.#inTurn(async () => {
+      const standing = this.#load();
+      if (standing !== undefined) return { ok: true, command: view(standing) };
+      const accepted = accept(order, Date.now());
+      this.#commit(accepted);
+      const handover = await this.#offer(accepted).catch(async (error: unknown) => {
+        await this.#erase();
+        throw error;
+      });
+      if (handover.type === "refused") {
+        await this.#erase();
+        return { ok: false, reason: handover.reason };
+      }
+      await this.#apply(eventOf(handover));
+      return { ok: true, command: view(accepted) };
+    });
+  }
+
+  /** The command as it stands. Writes nothing. */
+  read(asker: Asker): { ok: true; command: CommandView } | Unknown {
+    const command = this.#load();
+    return command !== undefined && isOf(command, asker) ? { ok: true, command: view(command) } : UNKNOWN;
+  }
+
+  /** Every entry of its history, the oldest first. Writes nothing. */
+  history(
+    asker: Asker,
+  ): { ok: true; command: CommandView; entries: Entry[]; wakeAt: number | null } | Unknown {
+    const command = this.#load();
+    if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+    return { ok: true, command: view(command), entries: command.history, wakeAt: wakeAt(command) };
+  }
+
+  /** The device has connected and comes for what waits for it. */
+  claim(connection: string): Promise<Claim> {
+    return this.#inTurn(async () => {
+      const effects = this.#decide({ type: "deviceOnline", connection, chance: Math.random() });
+      const command = this.#load();
+      if (command === undefined) return { type: "unknown" };
+      if (hasEnded(command.state)) return { type: "ended", status: command.state.status };
+      if (!awaitsOffer(command.state))
+        return { type: effects.some(({ type }) => type === "cancel") ? "cancel" : "nothing" };
+      return { type: "deliver", frame: frameOf(command) };
+    });
+  }
+
+  /** The connection that had claimed the command has taken it. */
+  handedOver(connection: string): Promise<void> {
+    return this.#inTurn(() => this.#apply({ type: "handedOver", connection }));
+  }
+
+  /** The connection has taken the cancellation. */
+  cancelSent(): Promise<void> {
+    return this.#inTurn(() => this.#apply({ type: "cancelSent" }));
+  }
+
+  connectionLost(connection: string): Promise<void> {
+    return this.#inTurn(() => this.#apply({ type: "connectionLost", connection, chance: Math.random() }));
+  }
+
+  /** The device was unregistered; its object, which tells so, needs no word back. */
+  deviceRemoved(): Promise<void> {
+    return this.#inTurn(async () => void this.#decide({ type: "deviceRemoved" }));
+  }
+
+  /** What a device says of the command; unknown where it is another device's. */
+  report(device: string, report: Report): Promise<({ ok: true } & Receipt) | Unknown> {
+    return this.#inTurn(async () => {
+      if (this.#load()?.order.device !== device) return UNKNOWN;
+      const effects = this.#decide({ type: "reported", report });
+      // The receipt tells the device's object of the end: no call of its own is needed.
+      for (const effect of effects) if (effect.type !== "settle") await this.#act(effect);
+      const { state, history } = assertPresent(this.#load());
+      return {
+        ok: true,
+        status: state.status,
+        ended: hasEnded(state) ? state.status : null,
+        late: history.at(-1)?.late ?? false,
+      };
+    });
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#alarmAt = null;
+      try {
+        await this.#apply({ type: "woke" });
+      } catch (error) {
+        // Throwing would cost the alarm after six tries; what is due stays due, and is tried again below.
+        console.error({ event: "alarmFailed", command: this.ctx.id.toString(), error: String(error) });
+      }
+      const command = this.#load();
+      if (command !== undefined) this.#arm(command);
+    });
+  }
+
+  // ---- Load, decide, commit, act ----
+
+  #load(): Command | undefined {
+    this.#command ??= this.ctx.storage.kv.get<Command>(COMMAND);
+    return this.#command;
+  }
+
+  /** Decides on an event and commits; what remains to be done is the caller's. */
+  #decide(event: Event): Effect[] {
+    const before = this.#load();
+    if (before === undefined) return [];
+    const { command, effects } = transition(before, event, Date.now());
+    if (command !== before) this.#commit(command);
+    return effects;
+  }
+
+  async #apply(event: Event): Promise<void> {
+    for (const effect of this.#decide(event)) await this.#act(effect);
+  }
+
+  /** Row and alarm are written without a pause between them, and so become durable together. */
+  #commit(command: Command): void {
+    this.ctx.storage.kv.put(COMMAND, command);
+    this.#command = command;
+    this.#arm(command);
+  }
+
+  /** Sets the alarm only where it has to ring earlier: ringing early is harmless, and each setting costs a row. */
+  #arm(command: Command): void {
+    const next = wakeAt(command);
+    if (next === null || (this.#alarmAt !== null && this.#alarmAt !== undefined && this.#alarmAt <= next))
+      return;
+    this.#alarmAt = next;
+    // Held by the output gate like any write; a failure resets the object.
+    void this.ctx.storage.setAlarm(next);
+  }
+
+  async #act(effect: Effect): Promise<void> {
+    const command = assertPresent(this.#load());
+    const device = this.env.DEVICES.idFromString(command.order.device);
+    const id = command.order.id;
+    try {
+      switch (effect.type) {
+        case "offer":
+          return await this.#apply(eventOf(await this.#offer(command)));
+        case "check": {
+          const { connection, asked } = effect;
+          const answer = await reach(this.env.DEVICES, device, (stub) => stub.check(connection, asked));
+          if (answer === "lost")
+            return await this.#apply({ type: "connectionLost", connection, chance: Math.random() });
+          return await this.#apply({ type: answer === "asked" ? "pinged" : "answeredPing" });
+        }
+        case "cancel": {
+          const sent = await reach(this.env.DEVICES, device, (stub) => stub.cancel(id));
+          return sent ? await this.#apply({ type: "cancelSent" }) : undefined;
+        }
+        case "settle": {
+          const { state } = command;
+          if (!hasEnded(state)) return;
+          await reach(this.env.DEVICES, device, (stub) => stub.settle(id, state.status));
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      // The other effects are asked for again: a check by the alarm, a cancellation and an end when the device connects.
+      if (effect.type === "offer") await this.#apply({ type: "offerFailed", chance: Math.random() });
+    }
+  }
+
+  async #offer(command: Command): Promise<Handover> {
+    const { account, device, id } = command.order;
+    const offer = { account, command: id, frame: frameOf(command) };
+    return await reach(this.env.DEVICES, this.env.DEVICES.idFromString(device), (stub) => stub.offer(offer));
+  }
+
+  async #erase(): Promise<void> {
+    await this.ctx.storage.deleteAll();
+    this.#command = undefined;
+    this.#alarmAt = null;
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(step);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const UNKNOWN: Unknown = { ok: false, reason: "unknown" };
+
+function isOf({ order }: Command, asker: Asker): boolean {
+  return order.account === asker.account && order.device === asker.device;
+}
+
+function view({ history: _, ...command }: Command): CommandView {
+  return command;
+}
+
+/** The frame of the attempt to be made now. */
+function frameOf({ order, attempts }: Command): string {
+  const expirationDateTime = new Date(Date.now() + order.executionTimeoutMs).toISOString();
+  return deliveryFrame({ commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime });
+}
+
+function eventOf(handover: Handover): Event {
+  switch (handover.type) {
+    case "sent":
+      return { type: "handedOver", connection: handover.connection };
+    case "offline":
+      return { type: "deviceOffline" };
+    case "queued":
+      return { type: "queued" };
+    case "refused":
+      // The device knew the command when it was accepted, so a device that does not is one that is no more.
+      return { type: "deviceRemoved" };
+  }
+}
+
+function assertPresent<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("The command vanished in the middle of a step.");
+  return value;
+}

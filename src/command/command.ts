@@ -1,0 +1,136 @@
+import type { Task } from "../device/protocol.ts";
+import { DELIVERY_TIMEOUT_MS, EXECUTION_TIMEOUT_MS } from "../limits.ts";
+
+/** The command: what was asked, where it stands, and how it came there. Times are milliseconds since 1970. */
+
+/** A status in which nothing more happens. */
+export const ENDED = [
+  "completed",
+  "executionFailed",
+  "commandDropped",
+  "canceled",
+  "failedToSend",
+  "expired",
+  "error",
+] as const;
+export const LIVE = [
+  "requesting",
+  "sentToTarget",
+  "executing",
+  "custom",
+  "retry",
+  "cancel",
+  "cancelling",
+] as const;
+export type EndedStatus = (typeof ENDED)[number];
+export type LiveStatus = (typeof LIVE)[number];
+/** The fourteen values of Project Rome's command status. */
+export type Status = LiveStatus | EndedStatus;
+
+/** What `error` may read: Project Rome's own names, then ours. */
+export const ERROR_NAMES = [
+  "AppUnavailable",
+  "ProtocolUnavailable",
+  "RemoteSystemUnavailable",
+  "AppServiceUnavailable",
+  "AppNotInstalled",
+  "NotAuthorized",
+  "MessageSizeTooLarge",
+  "DeniedByRemoteSystem",
+  "ResourceLimitsExceeded",
+  "DisabledByPolicy",
+  "Unknown",
+  "DeviceRemoved",
+  "CancelUnconfirmed",
+  "DeliveryTimedOut",
+  "ExecutionTimedOut",
+  "AttemptsExhausted",
+] as const;
+export type ErrorName = (typeof ERROR_NAMES)[number];
+
+/** What the caller asked; never changes. */
+export interface Order {
+  id: string;
+  /** The owner's account object, by id. */
+  account: string;
+  /** The device's object, by id. */
+  device: string;
+  task: Task;
+  permissionTicket: string | null;
+  postBackUri: string | null;
+  deliveryTimeoutMs: number;
+  executionTimeoutMs: number;
+  whenOffline: "queue" | "fail";
+}
+
+/** How an order's optional members read where the caller left them out. */
+export const ORDER_DEFAULTS = {
+  permissionTicket: null,
+  postBackUri: null,
+  deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+  executionTimeoutMs: EXECUTION_TIMEOUT_MS,
+  whenOffline: "queue",
+} as const satisfies Partial<Order>;
+
+/** Words on a status, and how far the device says it is (0 to 100). */
+export interface Detail {
+  message: string | null;
+  percent: number | null;
+}
+
+/** Where a command stands: each status carries what it needs to go on, and nothing else. */
+export type State =
+  /** `offerAt`: when the device's object is asked (again); null while that object knows it and will come for it. */
+  | { status: "requesting"; offerAt: number | null }
+  /** `answered`: the device has answered `ping` since, so it has the command. `check`: the next look at its connection. */
+  | {
+      status: "sentToTarget";
+      connection: string;
+      sentAt: number;
+      answered: boolean;
+      check: { at: number; asked: boolean };
+    }
+  | { status: "executing"; startedAt: number }
+  | { status: "custom"; startedAt: number }
+  | { status: "retry"; offerAt: number | null }
+  /** `giveUpAt`: when it counts as cancelled without the device's word. */
+  | { status: "cancel"; giveUpAt: number }
+  | { status: "cancelling"; giveUpAt: number }
+  /** `responsePayload`: JSON text; null where there is none. */
+  | { status: "completed"; endedAt: number; responsePayload: string | null }
+  | { status: Exclude<EndedStatus, "completed">; endedAt: number; error: ErrorName | null };
+
+/** One line of a command's history. */
+export interface Entry {
+  /** Counted from 1, without gaps. */
+  sequence: number;
+  at: number;
+  /** The status from here on. */
+  status: Status;
+  /** The attempt that this speaks of; null where none was made yet. */
+  attempt: number | null;
+  /** Why, in words for the caller. */
+  cause: string;
+  /** The report came after the command had ended, or twice, and changed nothing. */
+  late: boolean;
+}
+
+export interface Command {
+  order: Order;
+  createdAt: number;
+  modifiedAt: number;
+  /** Attempts at handing it over so far. */
+  attempts: number;
+  state: State;
+  /** The device's or the service's words on the present status. */
+  detail: Detail | null;
+  /** When it expires unless something happens; of an ended command, the clock that ran last. */
+  expiresAt: number;
+  history: Entry[];
+  /** Reports that came after the history was full. */
+  unrecorded: number;
+}
+
+export function hasEnded(state: State): state is Extract<State, { status: EndedStatus }> {
+  return (ENDED as readonly Status[]).includes(state.status);
+}

@@ -1,0 +1,177 @@
+import { bearerToken, verifyJwt } from "../jwt.ts";
+import {
+  CLOCK_TOLERANCE_SECONDS,
+  DEVICE_TOKEN_SECONDS_MAX,
+  FRAMES_BURST_MAX,
+  FRAMES_PER_SECOND_MAX,
+} from "../limits.ts";
+import type { DeviceRecord } from "./device.ts";
+import { BEARER_SUBPROTOCOL_PREFIX, type Presence, pingFrame, SUBPROTOCOL } from "./protocol.ts";
+
+/** What a socket remembers over hibernation. */
+interface Attachment {
+  id: string;
+  /** When the device's token expires, and the connection with it. */
+  expiresAt: number;
+  presence: Presence;
+  /** When an unanswered `ping` was sent; null where none is. */
+  pingedAt: number | null;
+  /** The place up to which it has been given what waited; null once it has been given all. */
+  drainedTo: number | null;
+}
+
+/** A device's live socket, with what it remembers. Several of these may stand for one socket at a time. */
+export class Connection {
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  /** Gives a socket that was just accepted what it is to remember. */
+  static open(socket: WebSocket, expiresAt: number): Connection {
+    const attachment: Attachment = {
+      id: crypto.randomUUID(),
+      expiresAt,
+      presence: "active",
+      pingedAt: null,
+      drainedTo: 0,
+    };
+    socket.serializeAttachment(attachment);
+    return new Connection(socket);
+  }
+
+  get #attachment(): Attachment {
+    return this.#socket.deserializeAttachment() as Attachment;
+  }
+
+  get id(): string {
+    return this.#attachment.id;
+  }
+
+  get expiresAt(): number {
+    return this.#attachment.expiresAt;
+  }
+
+  get presence(): Presence {
+    return this.#attachment.presence;
+  }
+
+  set presence(presence: Presence) {
+    this.#remember({ presence });
+  }
+
+  get pingedAt(): number | null {
+    return this.#attachment.pingedAt;
+  }
+
+  get drainedTo(): number | null {
+    return this.#attachment.drainedTo;
+  }
+
+  set drainedTo(drainedTo: number | null) {
+    this.#remember({ drainedTo });
+  }
+
+  /** Closing sockets are still listed by the platform. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Writes a frame; false where the socket did not take it. */
+  send(frame: string): boolean {
+    if (!this.isOpen) return false;
+    try {
+      this.#socket.send(frame);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Asks the device for a sign of life. */
+  ping(now: number): boolean {
+    this.#remember({ pingedAt: now });
+    return this.send(pingFrame);
+  }
+
+  /** Any frame is a sign of life. */
+  heard(): void {
+    if (this.#attachment.pingedAt !== null) this.#remember({ pingedAt: null });
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#socket.readyState !== WebSocket.CLOSED) this.#socket.close(code, reason);
+  }
+
+  #remember(change: Partial<Attachment>): void {
+    this.#socket.serializeAttachment({ ...this.#attachment, ...change });
+  }
+}
+
+/** Frames that a connection may still send: a bucket that fills steadily. Lives in memory, as a flood does. */
+export class Allowance {
+  #frames = FRAMES_BURST_MAX;
+  #filledAt = 0;
+
+  /** Takes one; false where the bucket is empty. */
+  take(now: number): boolean {
+    const filled = ((now - this.#filledAt) / 1_000) * FRAMES_PER_SECOND_MAX;
+    this.#frames = Math.min(FRAMES_BURST_MAX, this.#frames + Math.max(0, filled));
+    this.#filledAt = now;
+    if (this.#frames < 1) return false;
+    this.#frames--;
+    return true;
+  }
+}
+
+export type Admission =
+  | { ok: true; expiresAt: number; subprotocol: string | null }
+  | { ok: false; status: 400 | 401; message: string };
+
+/**
+ * Whether a request may become the device's connection: signed with the device's own key for this service's origin,
+ * valid for an hour at most (the contract, section 4).
+ */
+export async function admit(
+  request: Request,
+  deviceId: string,
+  device: DeviceRecord,
+  now: number,
+): Promise<Admission> {
+  const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  const token =
+    bearerToken(request.headers.get("Authorization")) ??
+    offered
+      .find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
+      ?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
+  if (token === undefined) {
+    return {
+      ok: false,
+      status: 401,
+      message: `Send the device's token as "Authorization: Bearer …" or as the subprotocol "${BEARER_SUBPROTOCOL_PREFIX}…".`,
+    };
+  }
+  if (offered.length > 0 && !offered.includes(SUBPROTOCOL)) {
+    return { ok: false, status: 400, message: `Offer the subprotocol "${SUBPROTOCOL}".` };
+  }
+  const verified = await verifyJwt(token, device.publicKey, {
+    issuer: deviceId,
+    subject: deviceId,
+    audience: new URL(request.url).origin,
+    requiredClaims: ["exp"],
+  });
+  if (!verified.ok) return { ok: false, status: 401, message: verified.message };
+  const expiresAt = (verified.payload.exp ?? 0) * 1_000;
+  if (expiresAt > now + (DEVICE_TOKEN_SECONDS_MAX + CLOCK_TOLERANCE_SECONDS) * 1_000) {
+    return {
+      ok: false,
+      status: 401,
+      message: `A device's token is valid for at most ${DEVICE_TOKEN_SECONDS_MAX} seconds; give it an earlier "exp".`,
+    };
+  }
+  return { ok: true, expiresAt, subprotocol: offered.length > 0 ? SUBPROTOCOL : null };
+}

@@ -1,0 +1,55 @@
+import { base64url, importJWK, type JWK } from "jose";
+import { RSA_MODULUS_BITS_MAX, RSA_MODULUS_BITS_MIN } from "../limits.ts";
+
+/** Members that only a private or a secret key has (RFC 7518, 6.2.2, 6.3.2, 6.4). */
+const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/** The key types a device may have: their public members, and an algorithm that imports them. */
+const KEY_TYPES = [
+  { kty: "EC", crv: "P-256", members: ["x", "y"], algorithm: "ES256" },
+  { kty: "OKP", crv: "Ed25519", members: ["x"], algorithm: "EdDSA" },
+  { kty: "RSA", crv: undefined, members: ["n", "e"], algorithm: "RS256" },
+] as const;
+
+/**
+ * Reads a device's public key (RFC 7517) and keeps only its public members.
+ * Refuses private keys, other types and curves, points off the curve, and RSA keys of odd sizes.
+ */
+export async function readPublicKey(
+  value: unknown,
+): Promise<{ ok: true; key: JWK } | { ok: false; message: string }> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refused("publicKey is a JSON Web Key: an object.");
+  }
+  const jwk = value as Record<string, unknown>;
+  if (PRIVATE_MEMBERS.some((member) => member in jwk)) {
+    return refused(
+      "publicKey holds a private key. Send the public half only, and make a new key: this one has travelled.",
+    );
+  }
+  const type = KEY_TYPES.find(({ kty, crv }) => jwk.kty === kty && (crv === undefined || jwk.crv === crv));
+  if (type === undefined)
+    return refused("publicKey is an EC key on P-256, an OKP key on Ed25519, or an RSA key.");
+  const members = type.members.map((member) => [member, jwk[member]] as const);
+  const missing = members.find(([, text]) => typeof text !== "string");
+  if (missing !== undefined) return refused(`publicKey lacks its member "${missing[0]}".`);
+  const key: JWK = { kty: type.kty, ...(type.crv && { crv: type.crv }), ...Object.fromEntries(members) };
+  try {
+    await importJWK(key, type.algorithm);
+    if (key.n !== undefined) {
+      const bits = base64url.decode(key.n).length * 8;
+      if (bits < RSA_MODULUS_BITS_MIN || bits > RSA_MODULUS_BITS_MAX) {
+        return refused(
+          `publicKey is an RSA key of ${bits} bits; use ${RSA_MODULUS_BITS_MIN} to ${RSA_MODULUS_BITS_MAX}.`,
+        );
+      }
+    }
+  } catch {
+    return refused("publicKey is not a valid key.");
+  }
+  return { ok: true, key };
+}
+
+function refused(message: string): { ok: false; message: string } {
+  return { ok: false, message };
+}

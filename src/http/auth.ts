@@ -1,0 +1,104 @@
+import type { Context } from "hono";
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey } from "jose";
+import { bearerToken, KeysUnavailable, verifyJwt } from "../jwt.ts";
+import type { Edge } from "./edge.ts";
+import { ApiError } from "./errors.ts";
+
+/** Who calls: a token of the configured issuer, for this service, with the scope that the call needs. */
+
+export type Scope = "Device.Read" | "Device.ReadWrite" | "Device.Command";
+
+/** The account is the issuer's user: the id of the object that stands for (`iss`, `sub`). */
+export interface Caller {
+  account: string;
+}
+
+/** Where each scope is contained besides itself. */
+const INCLUDED_IN: Partial<Record<Scope, Scope>> = { "Device.Read": "Device.ReadWrite" };
+
+/** Checks the caller's token. Throws 401 or 403; where nothing is configured, everyone is refused. */
+export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller> {
+  const token = bearerToken(c.req.header("Authorization"));
+  if (token === null) throw unauthenticated("Send a token: Authorization: Bearer <token>.", "");
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = c.env;
+  const keys = await issuersKeys(c.env);
+  if (keys === null || issuer === "" || audience === "") {
+    console.error({
+      event: "authNotConfigured",
+      message:
+        "Every call is refused. Set the vars AUTH_ISSUER and AUTH_AUDIENCE, and AUTH_JWKS or AUTH_JWKS_URL where the issuer publishes no OpenID configuration.",
+    });
+    throw unauthenticated("This service has no token issuer configured yet; its log says what to set.");
+  }
+  const verified = await verifyJwt(token, keys, { issuer, audience, requiredClaims: ["sub", "exp"] });
+  if (!verified.ok) throw unauthenticated(verified.message);
+  const { sub } = verified.payload;
+  if (typeof sub !== "string" || sub === "") throw unauthenticated('The token\'s claim "sub" is empty.');
+  const granted = scopesOf(verified.payload);
+  const wider = INCLUDED_IN[scope];
+  if (!granted.has(scope) && (wider === undefined || !granted.has(wider))) {
+    throw new ApiError("accessDenied", `This call needs a token with the scope ${scope}.`, {
+      "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"`,
+    });
+  }
+  return { account: c.env.ACCOUNTS.idFromName(JSON.stringify([issuer, sub])).toString() };
+}
+
+/** Scopes as Microsoft's tokens (`scp`) or OAuth 2.0's (`scope`, RFC 8693, 4.2) carry them. */
+function scopesOf({ scp, scope }: JWTPayload): Set<string> {
+  return new Set([scp, scope].flat().flatMap((words) => (typeof words === "string" ? words.split(" ") : [])));
+}
+
+function unauthenticated(
+  message: string,
+  error = `, error="invalid_token", error_description="${message.replaceAll('"', "'")}"`,
+): ApiError {
+  return new ApiError("InvalidAuthenticationToken", message, {
+    "WWW-Authenticate": `Bearer realm="appia"${error}`,
+  });
+}
+
+/** Key sets by their configuration: parsed, or found, once an isolate. */
+const keySets = new Map<string, JWTVerifyGetKey>();
+
+/** The issuer's keys; null where none are configured. */
+async function issuersKeys({ AUTH_ISSUER, AUTH_JWKS, AUTH_JWKS_URL }: Env): Promise<JWTVerifyGetKey | null> {
+  const configuration = JSON.stringify([AUTH_ISSUER, AUTH_JWKS, AUTH_JWKS_URL]);
+  let keys = keySets.get(configuration);
+  if (keys === undefined) {
+    if (AUTH_JWKS !== "") keys = createLocalJWKSet(JSON.parse(AUTH_JWKS));
+    else if (AUTH_JWKS_URL !== "") keys = remoteKeys(AUTH_JWKS_URL);
+    else if (AUTH_ISSUER !== "") keys = remoteKeys(await discoverKeys(AUTH_ISSUER));
+    else return null;
+    keySets.set(configuration, keys);
+  }
+  return keys;
+}
+
+/** Keys behind an address, fetched when a token needs them and kept. */
+function remoteKeys(url: string): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(new URL(url));
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      // These two are about the token; anything else is about the address.
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
+        throw error;
+      throw new KeysUnavailable(`${url}: ${String(error)}`, { cause: error });
+    }
+  };
+}
+
+/** Where the issuer's keys are (OpenID Connect Discovery 1.0, section 4). */
+async function discoverKeys(issuer: string): Promise<string> {
+  const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  try {
+    const response = await fetch(url);
+    const { jwks_uri } = (await response.json()) as { jwks_uri?: unknown };
+    if (response.ok && typeof jwks_uri === "string") return jwks_uri;
+    throw new Error(`status ${response.status}, jwks_uri ${JSON.stringify(jwks_uri)}`);
+  } catch (error) {
+    throw new KeysUnavailable(`${url}: ${String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,77 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { KeysUnavailable } from "../jwt.ts";
+import { Unreachable } from "../reach.ts";
+import type { Edge } from "./edge.ts";
+
+/** The error codes of the contract (section 2), each with its status. */
+const STATUS_OF = {
+  invalidRequest: 400,
+  InvalidAuthenticationToken: 401,
+  accessDenied: 403,
+  itemNotFound: 404,
+  notAllowed: 405,
+  notAcceptable: 406,
+  conflict: 409,
+  requestTooLarge: 413,
+  unsupportedMediaType: 415,
+  unprocessable: 422,
+  upgradeRequired: 426,
+  activityLimitReached: 429,
+  internalServerError: 500,
+  serviceNotAvailable: 503,
+} as const satisfies Record<string, ContentfulStatusCode>;
+
+export type ErrorCode = keyof typeof STATUS_OF;
+
+/** A refusal on its way to the client: a code, a sentence that says what to change, and headers. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: ErrorCode;
+  readonly headers: Record<string, string>;
+
+  constructor(code: ErrorCode, message: string, headers: Record<string, string> = {}) {
+    super(message);
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** No such thing, or not the caller's: one body for both. */
+export function notFound(): ApiError {
+  return new ApiError("itemNotFound", "There is no such item, or it is not yours.");
+}
+
+/** Answers with an error in Graph's shape. What is not an `ApiError` is told to the log, not to the client. */
+export function answerError(error: Error, c: Context<Edge>): Response {
+  const refusal = asApiError(error, c.get("requestId"));
+  const innerError: Record<string, string> = {
+    date: new Date().toISOString(),
+    "request-id": c.get("requestId"),
+  };
+  const clientRequestId = c.get("clientRequestId");
+  if (clientRequestId !== undefined) innerError["client-request-id"] = clientRequestId;
+  return c.json(
+    { error: { code: refusal.code, message: refusal.message, innerError } },
+    STATUS_OF[refusal.code],
+    refusal.headers,
+  );
+}
+
+function asApiError(error: Error, requestId: string): ApiError {
+  if (error instanceof ApiError) return error;
+  console.error({ event: "requestFailed", requestId, error: String(error), stack: error.stack });
+  if (error instanceof KeysUnavailable) {
+    return new ApiError("serviceNotAvailable", "The token issuer's keys could not be had. Try again.", {
+      "Retry-After": "5",
+    });
+  }
+  return error instanceof Unreachable
+    ? new ApiError("serviceNotAvailable", "A part of the service could not be reached. Try again.", {
+        "Retry-After": "1",
+      })
+    : new ApiError(
+        "internalServerError",
+        "The service failed. The request-id leads to the reason in its log.",
+      );
+}

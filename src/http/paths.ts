@@ -1,0 +1,25 @@
+/**
+ * Paths as clients write them, and as the routes read them: a version in front, words in lower case and in their
+ * canonical spelling, ids untouched, no trailing slash.
+ */
+
+/** The two profiles of the service. No prefix means `beta`, as the old clients expect. */
+export const PROFILES = ["beta", "v1.0"] as const;
+export type Profile = (typeof PROFILES)[number];
+
+const ALIASES = new Map([["command", "commands"]]);
+/** What comes before an id. */
+const COLLECTIONS = new Set(["devices", "commands"]);
+
+/** The path that the routes match, of a request's URL. */
+export function canonicalPath(request: Request): string {
+  const segments = new URL(request.url).pathname.split("/").filter((segment) => segment !== "");
+  const first = segments[0]?.toLowerCase();
+  const profile = PROFILES.find((name) => name === first);
+  const path: string[] = [];
+  for (const segment of profile === undefined ? segments : segments.slice(1)) {
+    const word = segment.toLowerCase();
+    path.push(COLLECTIONS.has(path.at(-1) ?? "") ? segment : (ALIASES.get(word) ?? word));
+  }
+  return `/${[profile ?? "beta", ...path].join("/")}`;
+}

@@ -1,0 +1,93 @@
+/** JSON under bounds: depth and size are checked before anything recurses over a value. */
+
+const encoder = new TextEncoder();
+
+/** Bytes of a text in UTF-8. */
+export function utf8Length(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/**
+ * Levels of nesting of a parsed JSON value: 0 for a scalar, 1 for a flat object or array.
+ * Stops counting at `limit` + 1, so that its own recursion is bounded.
+ */
+export function depthOf(value: unknown, limit: number): number {
+  if (typeof value !== "object" || value === null) return 0;
+  if (limit <= 0) return 1;
+  let deepest = 0;
+  for (const member of Object.values(value)) {
+    deepest = Math.max(deepest, depthOf(member, limit - 1));
+    if (deepest >= limit) break;
+  }
+  return deepest + 1;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENERS = new Set([0x5b, 0x7b]);
+const CLOSERS = new Set([0x5d, 0x7d]);
+
+/**
+ * Follows the nesting of JSON text as its bytes arrive, in whatever chunks, without parsing it.
+ * UTF-8's continuation bytes are never ASCII, so bytes suffice.
+ */
+export class DepthGauge {
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  /** The deepest level that this chunk reaches. */
+  deepestIn(chunk: Uint8Array): number {
+    let deepest = this.#depth;
+    for (const byte of chunk) {
+      if (this.#escaped) this.#escaped = false;
+      else if (this.#inString) {
+        if (byte === BACKSLASH) this.#escaped = true;
+        else if (byte === QUOTE) this.#inString = false;
+      } else if (byte === QUOTE) this.#inString = true;
+      else if (OPENERS.has(byte)) deepest = Math.max(deepest, ++this.#depth);
+      else if (CLOSERS.has(byte)) this.#depth--;
+    }
+    return deepest;
+  }
+}
+
+/** Why a body could not be read as JSON. */
+export type JsonRefusal = "tooLarge" | "tooDeep" | "notUtf8" | "malformed";
+
+/**
+ * Reads a stream as UTF-8 JSON (RFC 8259) and stops reading at the first byte over a bound.
+ * An empty stream is malformed.
+ */
+export async function readJson(
+  stream: ReadableStream<Uint8Array> | null,
+  bounds: { bytesMax: number; depthMax: number },
+): Promise<{ ok: true; value: unknown } | { ok: false; reason: JsonRefusal }> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  const gauge = new DepthGauge();
+  let bytes = 0;
+  let text = "";
+  if (stream !== null) {
+    // Leaving the loop early cancels the stream: what is over the bound is never read.
+    for await (const chunk of stream) {
+      bytes += chunk.byteLength;
+      if (bytes > bounds.bytesMax) return { ok: false, reason: "tooLarge" };
+      if (gauge.deepestIn(chunk) > bounds.depthMax) return { ok: false, reason: "tooDeep" };
+      try {
+        text += decoder.decode(chunk, { stream: true });
+      } catch {
+        return { ok: false, reason: "notUtf8" };
+      }
+    }
+  }
+  try {
+    text += decoder.decode();
+  } catch {
+    return { ok: false, reason: "notUtf8" };
+  }
+  try {
+    return { ok: true, value: JSON.parse(text) };
+  } catch {
+    return { ok: false, reason: "malformed" };
+  }
+}

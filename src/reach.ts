@@ -1,0 +1,46 @@
+/** Calling another Durable Object, with the patience that the platform asks for. */
+
+/** Tries to reach one object; the runtime itself has repeated each of them. */
+const TRIES = 3;
+/** Milliseconds before the second try; doubled for the next. */
+const PAUSE_MS = 50;
+
+/** Thrown where an object could not be reached; whether it acted is unknown. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+}
+
+/**
+ * Calls an object, with a new stub for each try: a stub stays broken once its object was reset. An exception that
+ * the object's own code threw is a bug and passes through; an overloaded object is not asked again.
+ * Every method called this way is safe to repeat.
+ */
+export async function reach<T extends Rpc.DurableObjectBranded, R>(
+  namespace: DurableObjectNamespace<T>,
+  id: DurableObjectId,
+  call: (stub: DurableObjectStub<T>) => R,
+): Promise<Awaited<R>> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await call(namespace.get(id));
+    } catch (error) {
+      const failure = error as { remote?: boolean; retryable?: boolean; overloaded?: boolean };
+      if (failure.remote === true && failure.retryable !== true && failure.overloaded !== true) throw error;
+      if (failure.overloaded === true || tried === TRIES)
+        throw new Unreachable(String(error), { cause: error });
+      await scheduler.wait(PAUSE_MS * 2 ** (tried - 1));
+    }
+  }
+}
+
+/** The object's id that these words spell, or null: not hex, tampered with, or of another class. */
+export function objectId<T extends Rpc.DurableObjectBranded>(
+  namespace: DurableObjectNamespace<T>,
+  text: string,
+): DurableObjectId | null {
+  try {
+    return namespace.idFromString(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/agent/clock.ts";
+import { ActingService } from "./acting-service.ts";
+
+const MAIN = join(import.meta.dirname, "../../src/agent/main.ts");
+
+/** The command line program, running; what it came to once it has ended. */
+function run(
+  args: string[],
+  input = "",
+): { process: ChildProcess; ended: Promise<{ code: number | null; out: string; err: string }> } {
+  const { APPIA_TOKEN: _, ...env } = process.env;
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: "pipe" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  child.stdin.end(input);
+  const exit = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const ended = Promise.all([exit, text(child.stdout), text(child.stderr)]).then(([code, out, err]) => ({
+    code,
+    out,
+    err,
+  }));
+  return { process: child, ended };
+}
+
+async function scene(): Promise<{ service: ActingService; args: string[] }> {
+  const service = new ActingService(systemClock);
+  await service.opens();
+  const folder = await mkdtemp(join(tmpdir(), "appia-"));
+  onTestFinished(async () => {
+    await service.shuts();
+    await rm(folder, { recursive: true });
+  });
+  return { service, args: ["--service", service.origin, "--identity", join(folder, "me.json")] };
+}
+
+describe("the command line", () => {
+  test("--help explains itself", async () => {
+    const { code, out } = await run(["--help"]).ended;
+    expect(code).toBe(0);
+    expect(out).toContain("--services FOLDER");
+  });
+
+  test.each([
+    [["--dance"], "--dance"],
+    [["--service", "example"], "--service takes"],
+    [["stray"], "stray"],
+  ])("%j is bad usage", async (args, words) => {
+    const { code, out, err } = await run(args).ended;
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(words);
+    expect(err).not.toContain("    at ");
+  });
+
+  test("without an identity and a token it says how to get one", async () => {
+    const { args } = await scene();
+    const { code, err } = await run(args).ended;
+    expect(code).toBe(1);
+    expect(err).toContain("npm run -s token -- --scope Device.ReadWrite");
+  });
+
+  test("a refused token is told in the service's words", async () => {
+    const { args } = await scene();
+    const { code, err } = await run([...args, "--token", "stranger"]).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/did not register this computer: The token is not accepted\.\n$/);
+  });
+
+  test("a service that is not there is one sentence, too", async () => {
+    const { args, service } = await scene();
+    await service.shuts();
+    const { code, err } = await run([...args, "--token", "caller"]).ended;
+    expect(code).toBe(1);
+    expect(err.trim().split("\n")).toHaveLength(1);
+  });
+});
+
+test("a computer becomes a device, carries out a command, stops, and is the same device again", async () => {
+  const { service, args } = await scene();
+  const first = run([...args, "--name", "my PC", "--token", "-"], "caller\n");
+  expect(await service.registrations.next()).toMatchObject({ name: "my PC", kind: "Desktop" });
+  const line = await service.connections.next();
+  const expirationDateTime = new Date(Date.now() + 60_000).toISOString();
+  line.delivers("c1", { expirationDateTime }, "launchUri");
+  line.delivers("c2", { appServiceName: "appia.ping", payload: 7, expirationDateTime });
+  expect(await line.heard.next(({ id }) => id === "c1")).toMatchObject({ result: { opened: false } });
+  expect(await line.heard.next(({ id }) => id === "c2")).toMatchObject({ result: { pong: true, echo: 7 } });
+  first.process.kill("SIGTERM");
+  expect(await line.closes.next()).toEqual({ code: 1000 });
+  const { code, out, err } = await first.ended;
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toContain("open: https://example.org/");
+  expect(out).not.toContain("\u{1B}");
+
+  const second = run(args);
+  await service.connections.next();
+  second.process.kill("SIGINT");
+  expect(await second.ended).toMatchObject({ code: 0 });
+  expect(service.registrations.left).toEqual([]);
+
+  service.refusesWith = 404;
+  const third = await run(args).ended;
+  expect(third.code).toBe(1);
+  expect(third.err).toContain("register anew");
+});

@@ -1,0 +1,36 @@
+import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
+import { exportJWK, generateKeyPair } from "jose";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** The tests' own token issuer: its public key is the service's configuration, its private key signs their tokens. */
+const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+const named = { kid: "test", alg: "ES256" };
+
+/** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
+const onNode = ["test/agent/**/*.test.ts", "test/scripts/**/*.test.ts", "test/e2e/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                AUTH_ISSUER: "https://issuer.test",
+                AUTH_AUDIENCE: "appia-test",
+                AUTH_JWKS: JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), ...named }] }),
+                TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
+              },
+              // Nothing that a test does leaves the machine.
+              outboundService: () => new Response("There is no network in tests.", { status: 599 }),
+            },
+          }),
+        ],
+        test: { name: "workerd", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, ...onNode] },
+      },
+      { test: { name: "node", include: onNode, testTimeout: 60_000, hookTimeout: 60_000 } },
+    ],
+  },
+});

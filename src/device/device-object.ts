@@ -148,13 +148,16 @@ export class DeviceObject extends DurableObject<Env> {
 
   // ---- For the device ----
 
-  /** Opens the device's connection; what is refused is answered with a status and `{"message"}`. */
+  /** Opens the device's connection, or says with a status and `{"message"}` why it does not. */
   override async fetch(request: Request): Promise<Response> {
     const device = this.#store.device;
     if (device === undefined || device.removed) {
       return Response.json({ message: "There is no such device." }, { status: 404 });
     }
     const admission = await admit(request, this.#id, device, Date.now());
+    if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") {
+      return Response.json({ message: admission.ok ? null : admission.message }, { status: 426 });
+    }
     if (!admission.ok) return Response.json({ message: admission.message }, { status: admission.status });
 
     const older = this.#current();

@@ -38,7 +38,7 @@ export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller>
   const wider = INCLUDED_IN[scope];
   if (!granted.has(scope) && (wider === undefined || !granted.has(wider))) {
     throw new ApiError("accessDenied", `This call needs a token with the scope ${scope}.`, {
-      "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"`,
+      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"` },
     });
   }
   return { account: c.env.ACCOUNTS.idFromName(JSON.stringify([issuer, sub])).toString() };
@@ -54,7 +54,7 @@ function unauthenticated(
   error = `, error="invalid_token", error_description="${message.replaceAll('"', "'")}"`,
 ): ApiError {
   return new ApiError("InvalidAuthenticationToken", message, {
-    "WWW-Authenticate": `Bearer realm="appia"${error}`,
+    headers: { "WWW-Authenticate": `Bearer realm="appia"${error}` },
   });
 }
 

@@ -41,7 +41,7 @@ export function serveCommands(app: Hono<Edge>): void {
         throw new ApiError(
           "activityLimitReached",
           "Too many commands wait for this device. Send again when some have ended.",
-          { "Retry-After": "60" },
+          { headers: { "Retry-After": "60" } },
         );
       }
       const location = addressOf(c, `/me/devices/${device}/commands/${id}`);

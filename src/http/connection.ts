@@ -1,5 +1,5 @@
 import type { Hono } from "hono";
-import { objectId } from "../reach.ts";
+import { objectId, reach } from "../reach.ts";
 import { type Edge, resource } from "./edge.ts";
 import { ApiError, notFound } from "./errors.ts";
 
@@ -7,22 +7,31 @@ import { ApiError, notFound } from "./errors.ts";
 export function serveConnection(app: Hono<Edge>): void {
   resource(app, "/:profile/devices/:device/connection", {
     GET: async (c) => {
-      if (c.req.header("Upgrade")?.toLowerCase() !== "websocket") {
-        throw new ApiError("upgradeRequired", "This is a WebSocket: connect with a WebSocket client.", {
-          Upgrade: "websocket",
-          Connection: "Upgrade",
-        });
-      }
+      const isUpgrade = c.req.header("Upgrade")?.toLowerCase() === "websocket";
+      if (!isUpgrade && c.req.header("Authorization") === undefined) throw upgradeRequired();
       const id = objectId(c.env.DEVICES, c.req.param("device") ?? "");
       if (id === null) throw notFound();
-      const response = await c.env.DEVICES.get(id).fetch(c.req.raw);
+      const response = await reach(c.env.DEVICES, id, (stub) => stub.fetch(c.req.raw));
       if (response.status === 101) return response;
-      const { message } = (await response.json()) as { message: string };
+      const { message } = (await response.json()) as { message: string | null };
       if (response.status === 404) throw notFound();
-      if (response.status === 400) throw new ApiError("invalidRequest", message);
-      throw new ApiError("InvalidAuthenticationToken", message, {
-        "WWW-Authenticate": 'Bearer realm="appia", error="invalid_token"',
+      // A WebSocket client cannot read why it was refused; a plain GET with the same token tells it.
+      if (!isUpgrade) throw upgradeRequired(message);
+      if (response.status === 400) throw new ApiError("invalidRequest", message ?? "");
+      throw new ApiError("InvalidAuthenticationToken", message ?? "", {
+        headers: { "WWW-Authenticate": 'Bearer realm="appia", error="invalid_token"' },
       });
     },
   });
+}
+
+function upgradeRequired(refusal: string | null = null): ApiError {
+  const message = "This is a WebSocket: connect with a WebSocket client.";
+  const headers = { Upgrade: "websocket", Connection: "Upgrade" };
+  return refusal === null
+    ? new ApiError("upgradeRequired", message, { headers })
+    : new ApiError("upgradeRequired", `${message} ${refusal}`, {
+        headers,
+        innerCode: "InvalidAuthenticationToken",
+      });
 }

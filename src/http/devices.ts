@@ -102,7 +102,7 @@ export function serveDevices(app: Hono<Edge>): void {
         throw new ApiError(
           "activityLimitReached",
           `The account has ${DEVICES_PER_ACCOUNT_MAX} devices, the most it may have. Unregister one first.`,
-          { "Retry-After": "3600" },
+          { headers: { "Retry-After": "3600" } },
         );
       }
       return c.json(deviceEntity(profileOf(c), registered.device), 201, {

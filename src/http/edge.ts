@@ -17,7 +17,7 @@ export function resource(app: Hono<Edge>, path: string, handlers: Partial<Record
   for (const method of methods) app.on(method, path, handlers[method] as Handler);
   const allowed = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
   app.all(path, () => {
-    throw new ApiError("notAllowed", `This resource allows ${allowed}.`, { Allow: allowed });
+    throw new ApiError("notAllowed", `This resource allows ${allowed}.`, { headers: { Allow: allowed } });
   });
 }
 

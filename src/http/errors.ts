@@ -24,16 +24,25 @@ const STATUS_OF = {
 
 export type ErrorCode = keyof typeof STATUS_OF;
 
-/** A refusal on its way to the client: a code, a sentence that says what to change, and headers. */
+/**
+ * A refusal on its way to the client: a code, a sentence that says what to change, headers, and perhaps a more
+ * precise code inside (Microsoft's REST API guidelines: `innerError.code`).
+ */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: ErrorCode;
   readonly headers: Record<string, string>;
+  readonly innerCode: ErrorCode | undefined;
 
-  constructor(code: ErrorCode, message: string, headers: Record<string, string> = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    more: { headers?: Record<string, string>; innerCode?: ErrorCode } = {},
+  ) {
     super(message);
     this.code = code;
-    this.headers = headers;
+    this.headers = more.headers ?? {};
+    this.innerCode = more.innerCode;
   }
 }
 
@@ -46,6 +55,7 @@ export function notFound(): ApiError {
 export function answerError(error: Error, c: Context<Edge>): Response {
   const refusal = asApiError(error, c.get("requestId"));
   const innerError: Record<string, string> = {
+    ...(refusal.innerCode && { code: refusal.innerCode }),
     date: new Date().toISOString(),
     "request-id": c.get("requestId"),
   };
@@ -63,12 +73,12 @@ function asApiError(error: Error, requestId: string): ApiError {
   console.error({ event: "requestFailed", requestId, error: String(error), stack: error.stack });
   if (error instanceof KeysUnavailable) {
     return new ApiError("serviceNotAvailable", "The token issuer's keys could not be had. Try again.", {
-      "Retry-After": "5",
+      headers: { "Retry-After": "5" },
     });
   }
   return error instanceof Unreachable
     ? new ApiError("serviceNotAvailable", "A part of the service could not be reached. Try again.", {
-        "Retry-After": "1",
+        headers: { "Retry-After": "1" },
       })
     : new ApiError(
         "internalServerError",

@@ -6,10 +6,12 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from "jose";
-import { SIGNATURE_ALGORITHMS } from "./device/device.ts";
 import { CLOCK_TOLERANCE_SECONDS, TOKEN_LENGTH_MAX } from "./limits.ts";
 
 /** Checking JSON Web Tokens (RFC 7519): a caller's from the token issuer, a device's own. */
+
+/** The signature algorithms that callers and devices may use (RFC 7518, RFC 8037). */
+const SIGNATURE_ALGORITHMS = ["ES256", "RS256", "EdDSA", "PS256"];
 
 /** The compact form (RFC 7515, 7.1), to the letter: jose decodes some base64url that nobody writes. */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;

@@ -1,38 +1,19 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Handover } from "../device/device-object.ts";
-import { deliveryFrame, type Report } from "../device/protocol.ts";
 import { reach, Unreachable } from "../reach.ts";
-import { type Command, type EndedStatus, type Entry, hasEnded, type Order, type Status } from "./command.ts";
-import { accept, awaitsOffer, type Effect, type Event, transition, wakeAt } from "./transition.ts";
-
-/** A command as it is told outside, without its history. */
-export type CommandView = Omit<Command, "history">;
-
-/** Who asks for a command: both have to be its own. */
-export interface Asker {
-  account: string;
-  device: string;
-}
-
-/** No such command, or not the asker's: the two are not told apart. */
-export type Unknown = { ok: false; reason: "unknown" };
-
-/** What a connection that has come for a command is to do about it. */
-export type Claim =
-  | { type: "deliver"; frame: string }
-  | { type: "cancel" }
-  | { type: "nothing" }
-  | { type: "ended"; status: EndedStatus }
-  | { type: "unknown" };
-
-/** What became of a report. */
-export interface Receipt {
-  status: Status;
-  /** The status in which the command has ended; null while it is live. */
-  ended: EndedStatus | null;
-  /** The report changed nothing, since it was repeated or came after the end. */
-  late: boolean;
-}
+import { wakeAt } from "./clocks.ts";
+import { type Command, type Entry, hasEnded, type Order, type Report } from "./command.ts";
+import type { Effect } from "./decision.ts";
+import {
+  type Asker,
+  type Claim,
+  type CommandView,
+  type Delivery,
+  type Handover,
+  type Receipt,
+  UNKNOWN,
+  type Unknown,
+} from "./handover.ts";
+import { accept, awaitsOffer, type Event, transition } from "./transition.ts";
 
 const COMMAND = "command";
 
@@ -96,7 +77,7 @@ export class CommandObject extends DurableObject<Env> {
       if (hasEnded(command.state)) return { type: "ended", status: command.state.status };
       if (!awaitsOffer(command.state))
         return { type: effects.some(({ type }) => type === "cancel") ? "cancel" : "nothing" };
-      return { type: "deliver", frame: frameOf(command) };
+      return { type: "deliver", delivery: deliveryOf(command) };
     });
   }
 
@@ -220,9 +201,11 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   async #offer(command: Command): Promise<Handover> {
-    const { account, device, id } = command.order;
-    const offer = { account, command: id, frame: frameOf(command) };
-    return await reach(this.env.DEVICES, this.env.DEVICES.idFromString(device), (stub) => stub.offer(offer));
+    const { account, device } = command.order;
+    const delivery = deliveryOf(command);
+    return await reach(this.env.DEVICES, this.env.DEVICES.idFromString(device), (stub) =>
+      stub.offer(account, delivery),
+    );
   }
 
   async #erase(): Promise<void> {
@@ -238,8 +221,6 @@ export class CommandObject extends DurableObject<Env> {
   }
 }
 
-const UNKNOWN: Unknown = { ok: false, reason: "unknown" };
-
 function isOf({ order }: Command, asker: Asker): boolean {
   return order.account === asker.account && order.device === asker.device;
 }
@@ -248,10 +229,10 @@ function view({ history: _, ...command }: Command): CommandView {
   return command;
 }
 
-/** The frame of the attempt to be made now. */
-function frameOf({ order, attempts }: Command): string {
+/** The attempt to be made now. */
+function deliveryOf({ order, attempts }: Command): Delivery {
   const expirationDateTime = new Date(Date.now() + order.executionTimeoutMs).toISOString();
-  return deliveryFrame({ commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime });
+  return { commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime };
 }
 
 function eventOf(handover: Handover): Event {

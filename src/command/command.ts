@@ -1,4 +1,3 @@
-import type { Task } from "../device/protocol.ts";
 import { DELIVERY_TIMEOUT_MS, EXECUTION_TIMEOUT_MS } from "../limits.ts";
 
 /** The command: what was asked, where it stands, and how it came there. Times are milliseconds since 1970. */
@@ -27,8 +26,8 @@ export type LiveStatus = (typeof LIVE)[number];
 /** The fourteen values of Project Rome's command status. */
 export type Status = LiveStatus | EndedStatus;
 
-/** What `error` may read: Project Rome's own names, then ours. */
-export const ERROR_NAMES = [
+/** Project Rome's own names for what went wrong: what a device may say. */
+export const ROME_ERRORS = [
   "AppUnavailable",
   "ProtocolUnavailable",
   "RemoteSystemUnavailable",
@@ -40,13 +39,32 @@ export const ERROR_NAMES = [
   "ResourceLimitsExceeded",
   "DisabledByPolicy",
   "Unknown",
-  "DeviceRemoved",
-  "CancelUnconfirmed",
-  "DeliveryTimedOut",
-  "ExecutionTimedOut",
-  "AttemptsExhausted",
 ] as const;
-export type ErrorName = (typeof ERROR_NAMES)[number];
+/** What `error` may read: those names, and what only the service knows. */
+export type ErrorName =
+  | (typeof ROME_ERRORS)[number]
+  | "DeviceRemoved"
+  | "CancelUnconfirmed"
+  | "DeliveryTimedOut"
+  | "ExecutionTimedOut"
+  | "AttemptsExhausted";
+
+/** What a command asks of a device. `payload` is JSON text, passed on as it came. */
+export type Task =
+  | { type: "LaunchUri"; uri: string; payload: string }
+  | { type: "AppService"; appServiceName: string; packageFamilyName: string; payload: string };
+
+/** What a device says of a command. */
+export type Report =
+  | { type: "acknowledged" }
+  | { type: "progressed"; message: string | null; percent: number | null }
+  /** `payload` is JSON text; null where the device returned nothing. */
+  | { type: "succeeded"; payload: string | null }
+  /** `status` is the device's own name for the error. */
+  | { type: "failed"; kind: "unknownMethod" | "cancelled" | "other"; message: string; status: string | null }
+  | { type: "dropped"; reason: string | null }
+  /** The result is over a limit and was not kept. */
+  | { type: "oversized"; message: string };
 
 /** What the caller asked; never changes. */
 export interface Order {

@@ -1,6 +1,5 @@
-import type { EndedStatus } from "../command/command.ts";
+import type { EndedStatus, Report } from "../command/command.ts";
 import type { DeviceRecord } from "./device.ts";
-import type { Report } from "./protocol.ts";
 
 const DEVICE = "device";
 const REPORT = "report:";

@@ -16,8 +16,6 @@ export const KINDS = [
 ] as const;
 export const PLATFORMS = ["Windows", "Android", "Ios", "Linux", "MacOS", "Web", "Unknown"] as const;
 export const DEVICE_STATUSES = ["Online", "Offline", "Standby", "Unknown"] as const;
-/** The signature algorithms that callers and devices may use (RFC 7518, RFC 8037). */
-export const SIGNATURE_ALGORITHMS = ["ES256", "RS256", "EdDSA", "PS256"];
 
 export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
 

@@ -1,3 +1,5 @@
+import type { Report } from "../command/command.ts";
+import type { Delivery } from "../command/handover.ts";
 import { depthOf, utf8Length } from "../json.ts";
 import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
 
@@ -38,21 +40,6 @@ export const RPC_ERROR = {
 /** The `id` of the service's `ping` request; a command's id is 64 hex digits, so the two never meet. */
 export const PING_ID = "ping";
 
-/** What a command asks of a device. `payload` is JSON text, passed on as it came. */
-export type Task =
-  | { type: "LaunchUri"; uri: string; payload: string }
-  | { type: "AppService"; appServiceName: string; packageFamilyName: string; payload: string };
-
-/** One hand-over of a command. */
-export interface Delivery {
-  commandId: string;
-  task: Task;
-  /** Counted from 1. */
-  attempt: number;
-  /** RFC 3339; when the command expires unless the device answers. */
-  expirationDateTime: string;
-}
-
 /** The JSON-RPC request that hands a command over. The payload's text is spliced in, not parsed again. */
 export function deliveryFrame({ commandId, task, attempt, expirationDateTime }: Delivery): string {
   const subject =
@@ -83,17 +70,6 @@ export function lateFrame(commandId: string, status: string): string {
 export function errorFrame(id: string | number | null, code: number, message: string): string {
   return JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } });
 }
-
-/** What a device says of one command. */
-export type Report =
-  | { type: "acknowledged" }
-  | { type: "progressed"; message: string | null; percent: number | null }
-  /** `payload` is JSON text; null where the device returned nothing. */
-  | { type: "succeeded"; payload: string | null }
-  | { type: "failed"; code: number; message: string; status: string | null }
-  | { type: "dropped"; reason: string | null }
-  /** The result is over a limit and was not kept. */
-  | { type: "oversized"; message: string };
 
 export type Presence = "active" | "standby";
 
@@ -233,8 +209,13 @@ function parseResponse(message: Record<string, unknown>): Message {
   return {
     type: "report",
     commandId: id,
-    report: { type: "failed", code: error.code as number, message: clip(error.message), status },
+    report: { type: "failed", kind: kindOf(error.code), message: clip(error.message), status },
   };
+}
+
+function kindOf(code: unknown): Extract<Report, { type: "failed" }>["kind"] {
+  if (code === RPC_ERROR.methodNotFound) return "unknownMethod";
+  return code === RPC_ERROR.cancelled ? "cancelled" : "other";
 }
 
 function parseResult(result: unknown): Report {

@@ -1,9 +1,14 @@
+import {
+  abortAllDurableObjects,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Command } from "../../src/command/command.ts";
 import type { CommandObject } from "../../src/command/command-object.ts";
-import { Api, APP_SERVICE, Device, LAUNCH_URI } from "../stage.ts";
+import { APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
 
 /** The command's object: what it keeps over eviction and crashes, and what its alarm does. */
 
@@ -45,12 +50,20 @@ describe("eviction", () => {
     await api.reaches(command, "executing");
     await evict(command);
     device.notifies("progress", { id, message: "Half way", percent: 50 });
-    expect(await api.reaches(command, "custom")).toMatchObject({ statusDetail: { message: "Half way", percent: 50 } });
+    expect(await api.reaches(command, "custom")).toMatchObject({
+      statusDetail: { message: "Half way", percent: 50 },
+    });
     await evict(command);
     device.answers(id, { done: true });
     await api.reaches(command, "completed");
     await evict(command);
-    expect(await api.statusesOf(command)).toEqual(["requesting", "sentToTarget", "executing", "custom", "completed"]);
+    expect(await api.statusesOf(command)).toEqual([
+      "requesting",
+      "sentToTarget",
+      "executing",
+      "custom",
+      "completed",
+    ]);
     expect((await api.get(`/v1.0${command}/responsePayload`)).body).toMatchObject({ done: true });
   });
 
@@ -85,7 +98,12 @@ describe("a crash of every object", () => {
 
     expect(await device.receives()).toMatchObject({ params: { payload: "second", attempt: 2 } });
     await api.reaches(unacknowledged, "sentToTarget");
-    expect(await api.statusesOf(unacknowledged)).toEqual(["requesting", "sentToTarget", "retry", "sentToTarget"]);
+    expect(await api.statusesOf(unacknowledged)).toEqual([
+      "requesting",
+      "sentToTarget",
+      "retry",
+      "sentToTarget",
+    ]);
     // Once it has begun, a command is not sent again, and its answer counts on any connection.
     device.answers(first.id, "done");
     await api.reaches(acknowledged, "completed");
@@ -102,7 +120,11 @@ describe("a crash of every object", () => {
     await runInDurableObject(objectOf(command), (_, { storage }) => {
       const kept = storage.kv.get<Command>("command");
       if (kept === undefined) throw new Error("There is no command.");
-      storage.kv.put("command", { ...kept, attempts: 0, state: { status: "requesting", offerAt: kept.createdAt + 10_000 } });
+      storage.kv.put("command", {
+        ...kept,
+        attempts: 0,
+        state: { status: "requesting", offerAt: kept.createdAt + 10_000 },
+      });
     });
     await evict(command);
     await wakes(command, 10_000);

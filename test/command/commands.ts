@@ -1,5 +1,13 @@
 import * as fc from "fast-check";
-import { type Command, ENDED, LIVE, ORDER_DEFAULTS, type Order, type State, type Status } from "../../src/command/command.ts";
+import {
+  type Command,
+  ENDED,
+  LIVE,
+  ORDER_DEFAULTS,
+  type Order,
+  type State,
+  type Status,
+} from "../../src/command/command.ts";
 import { accept, type Event } from "../../src/command/transition.ts";
 import { ATTEMPTS_MAX, MINUTE } from "../../src/limits.ts";
 
@@ -28,7 +36,13 @@ function stateOf(status: Status, at: number): State {
     case "retry":
       return { status, offerAt: at + 10_000 };
     case "sentToTarget":
-      return { status, connection: "one", sentAt: at, answered: false, check: { at: at + 10_000, asked: false } };
+      return {
+        status,
+        connection: "one",
+        sentAt: at,
+        answered: false,
+        check: { at: at + 10_000, asked: false },
+      };
     case "executing":
     case "custom":
       return { status, startedAt: at };
@@ -58,8 +72,14 @@ export const EVENTS = {
   "reported: acknowledged": { type: "reported", report: { type: "acknowledged" } },
   "reported: progressed": { type: "reported", report: { type: "progressed", message: "Half", percent: 50 } },
   "reported: succeeded": { type: "reported", report: { type: "succeeded", payload: '{"a":1}' } },
-  "reported: failed": { type: "reported", report: { type: "failed", code: 1, message: "No", status: null } },
-  "reported: cancelled": { type: "reported", report: { type: "failed", code: -32800, message: "Off", status: null } },
+  "reported: failed": {
+    type: "reported",
+    report: { type: "failed", kind: "other", message: "No", status: null },
+  },
+  "reported: cancelled": {
+    type: "reported",
+    report: { type: "failed", kind: "cancelled", message: "Off", status: null },
+  },
   "reported: dropped": { type: "reported", report: { type: "dropped", reason: "standby" } },
   "reported: oversized": { type: "reported", report: { type: "oversized", message: "Too large." } },
   cancelRequested: { type: "cancelRequested", inFlight: false },
@@ -77,5 +97,7 @@ export const anyEvent = fc.constantFrom<Event>(...Object.values(EVENTS));
 export const anyStory = fc.record({
   whenOffline: fc.constantFrom("queue", "fail"),
   attempts: fc.integer({ min: 0, max: ATTEMPTS_MAX - 1 }),
-  steps: fc.array(fc.record({ event: anyEvent, pause: fc.integer({ min: 0, max: 2 * MINUTE }) }), { maxLength: 40 }),
+  steps: fc.array(fc.record({ event: anyEvent, pause: fc.integer({ min: 0, max: 2 * MINUTE }) }), {
+    maxLength: 40,
+  }),
 });

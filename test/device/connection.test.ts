@@ -1,11 +1,11 @@
-import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { SUBPROTOCOL } from "../../src/device/protocol.ts";
 import { Allowance } from "../../src/device/connection.ts";
+import { SUBPROTOCOL } from "../../src/device/protocol.ts";
 import { FRAMES_BURST_MAX, FRAMES_PER_SECOND_MAX } from "../../src/limits.ts";
-import { answerOf, Api, APP_SERVICE, Device, LAUNCH_URI, ORIGIN } from "../stage.ts";
+import { APP_SERVICE, Api, answerOf, Device, LAUNCH_URI, ORIGIN } from "../stage.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -36,7 +36,9 @@ describe("admission", () => {
   test("by a second subprotocol, which is not sent back", async () => {
     const device = await Device.registered(new Api());
     const token = await device.signToken();
-    const response = await Device.handshake(device.id, { "Sec-WebSocket-Protocol": `${SUBPROTOCOL}, bearer.${token}` });
+    const response = await Device.handshake(device.id, {
+      "Sec-WebSocket-Protocol": `${SUBPROTOCOL}, bearer.${token}`,
+    });
     expect([response.status, response.headers.get("Sec-WebSocket-Protocol")]).toEqual([101, SUBPROTOCOL]);
   });
 
@@ -59,13 +61,19 @@ describe("admission", () => {
     const now = Math.floor(Date.now() / 1_000);
     const claims = { iss: device.id, sub: device.id, aud: ORIGIN, exp: now + 600 };
     const { privateKey } = await generateKeyPair("ES256");
-    const publicKey = JSON.stringify(await exportJWK((await generateKeyPair("ES256", { extractable: true })).publicKey));
+    const publicKey = JSON.stringify(
+      await exportJWK((await generateKeyPair("ES256", { extractable: true })).publicKey),
+    );
     const tokens = {
       "another device's key": await other.signToken({ iss: device.id, sub: device.id }),
       "another device's own token": await other.signToken(),
-      "a key that nobody registered": await new SignJWT(claims).setProtectedHeader({ alg: "ES256" }).sign(privateKey),
+      "a key that nobody registered": await new SignJWT(claims)
+        .setProtectedHeader({ alg: "ES256" })
+        .sign(privateKey),
       "no signature": new UnsecuredJWT(claims).encode(),
-      "a public key as secret": await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(publicKey)),
+      "a public key as secret": await new SignJWT(claims)
+        .setProtectedHeader({ alg: "HS256" })
+        .sign(new TextEncoder().encode(publicKey)),
       "another audience": await device.signToken({ aud: "https://elsewhere.test" }),
       "another issuer": await device.signToken({ iss: other.id }),
       "another subject": await device.signToken({ sub: other.id }),
@@ -75,7 +83,10 @@ describe("admission", () => {
       "not a token": "abc",
     };
     for (const [words, token] of Object.entries(tokens)) {
-      expect({ words, ...(await refusal(device, { Authorization: `Bearer ${token}` })) }).toEqual({ words, ...UNAUTHENTICATED });
+      expect({ words, ...(await refusal(device, { Authorization: `Bearer ${token}` })) }).toEqual({
+        words,
+        ...UNAUTHENTICATED,
+      });
     }
     expect(await presenceOf(api, device)).toBe("Unknown");
   });
@@ -93,10 +104,14 @@ describe("admission", () => {
   test("is explained to a plain GET: always 426, and inside it whether the token would do", async () => {
     const device = await Device.registered(new Api());
     const ask = async (token: string) =>
-      (await answerOf(await Device.handshake(device.id, { Upgrade: "", Authorization: `Bearer ${token}` }))).body.error;
+      (await answerOf(await Device.handshake(device.id, { Upgrade: "", Authorization: `Bearer ${token}` })))
+        .body.error;
     expect(await ask(await device.signToken())).toMatchObject({ code: "upgradeRequired" });
     expect((await ask(await device.signToken())).innerError.code).toBeUndefined();
-    expect(await ask("abc")).toMatchObject({ code: "upgradeRequired", innerError: { code: "InvalidAuthenticationToken" } });
+    expect(await ask("abc")).toMatchObject({
+      code: "upgradeRequired",
+      innerError: { code: "InvalidAuthenticationToken" },
+    });
   });
 });
 
@@ -230,7 +245,8 @@ describe("bad frames harm nothing else", () => {
   test("a device that floods is closed with 1008", async () => {
     const api = new Api();
     const device = await Device.connected(api);
-    for (let frames = 0; frames < FRAMES_BURST_MAX + 2 * FRAMES_PER_SECOND_MAX; frames++) device.notifies("noise", {});
+    for (let frames = 0; frames < FRAMES_BURST_MAX + 2 * FRAMES_PER_SECOND_MAX; frames++)
+      device.notifies("noise", {});
     await vi.waitFor(() => expect(device.closed?.code).toBe(1008), { timeout: 10_000 });
     await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Offline"));
   });

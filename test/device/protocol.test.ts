@@ -24,28 +24,53 @@ function errorOf(messages: Message[]): { code: number; message: string; id: unkn
 describe("what a device says", () => {
   test.each([
     [{ method: "executing", params: { id: ID } }, { type: "acknowledged" }],
-    [{ method: "progress", params: { id: ID } }, { type: "progressed", message: null, percent: null }],
-    [{ method: "progress", params: { id: ID, message: "Half", percent: 50 } }, { type: "progressed", message: "Half", percent: 50 }],
-    [{ method: "dropped", params: { id: ID, reason: "asleep" } }, { type: "dropped", reason: "asleep" }],
-    [{ id: ID, result: { a: [1] } }, { type: "succeeded", payload: '{"a":[1]}' }],
-    [{ id: ID, result: null }, { type: "succeeded", payload: null }],
-    [{ id: ID, result: false }, { type: "succeeded", payload: "false" }],
-    [{ id: ID, error: { code: 5, message: "No" } }, { type: "failed", code: 5, message: "No", status: null }],
+    [
+      { method: "progress", params: { id: ID } },
+      { type: "progressed", message: null, percent: null },
+    ],
+    [
+      { method: "progress", params: { id: ID, message: "Half", percent: 50 } },
+      { type: "progressed", message: "Half", percent: 50 },
+    ],
+    [
+      { method: "dropped", params: { id: ID, reason: "asleep" } },
+      { type: "dropped", reason: "asleep" },
+    ],
+    [
+      { id: ID, result: { a: [1] } },
+      { type: "succeeded", payload: '{"a":[1]}' },
+    ],
+    [
+      { id: ID, result: null },
+      { type: "succeeded", payload: null },
+    ],
+    [
+      { id: ID, result: false },
+      { type: "succeeded", payload: "false" },
+    ],
+    [
+      { id: ID, error: { code: 5, message: "No" } },
+      { type: "failed", kind: "other", message: "No", status: null },
+    ],
     [
       { id: ID, error: { code: 5, message: "No", data: { status: "AppUnavailable" } } },
-      { type: "failed", code: 5, message: "No", status: "AppUnavailable" },
+      { type: "failed", kind: "other", message: "No", status: "AppUnavailable" },
     ],
   ])("%j is a report", (message, report) => {
     expect(rpc(message)).toEqual([{ type: "report", commandId: ID, report }]);
   });
 
   test("of its presence", () => {
-    expect(rpc({ method: "presence", params: { state: "standby" } })).toEqual([{ type: "presence", state: "standby" }]);
+    expect(rpc({ method: "presence", params: { state: "standby" } })).toEqual([
+      { type: "presence", state: "standby" },
+    ]);
   });
 
   test("in answer to ping is a sign of life, whatever it is", () => {
     expect(rpc({ id: "ping", result: "pong" })).toEqual([{ type: "alive" }]);
-    expect(rpc({ id: "ping", error: { code: -32601, message: "Method not found" } })).toEqual([{ type: "alive" }]);
+    expect(rpc({ id: "ping", error: { code: -32601, message: "Method not found" } })).toEqual([
+      { type: "alive" },
+    ]);
   });
 
   test("in a batch is heard message by message", () => {
@@ -64,7 +89,8 @@ describe("what a device says", () => {
 
   test("too long is cut, not refused", () => {
     const [message] = rpc({ method: "dropped", params: { id: ID, reason: "x".repeat(10_000) } });
-    if (message?.type !== "report" || message.report.type !== "dropped") throw new Error("That is no report.");
+    if (message?.type !== "report" || message.report.type !== "dropped")
+      throw new Error("That is no report.");
     expect(message.report.reason?.length).toBe(DEVICE_WORDS_LENGTH_MAX);
   });
 });
@@ -110,11 +136,23 @@ describe("bad frames", () => {
   });
 
   test("of any kind throw nothing, and get at least one message", () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => void expect(parseFrame(text).length).toBeGreaterThan(0)));
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.json()),
+        (text) => void expect(parseFrame(text).length).toBeGreaterThan(0),
+      ),
+    );
     fc.assert(
       fc.property(
         fc.record(
-          { jsonrpc: fc.constant("2.0"), id: fc.anything(), method: fc.anything(), params: fc.anything(), result: fc.anything(), error: fc.anything() },
+          {
+            jsonrpc: fc.constant("2.0"),
+            id: fc.anything(),
+            method: fc.anything(),
+            params: fc.anything(),
+            result: fc.anything(),
+            error: fc.anything(),
+          },
           { requiredKeys: ["jsonrpc"] },
         ),
         (message) => {
@@ -137,7 +175,9 @@ test("a delivery is JSON whatever the words in it, and carries the payload as it
     fc.property(text, text, fc.jsonValue(), (appServiceName, packageFamilyName, payload) => {
       const json = JSON.stringify(payload);
       const task = { type: "AppService", appServiceName, packageFamilyName, payload: json } as const;
-      const frame = JSON.parse(deliveryFrame({ commandId: ID, task, attempt: 2, expirationDateTime: "2026-01-01T00:00:00.000Z" }));
+      const frame = JSON.parse(
+        deliveryFrame({ commandId: ID, task, attempt: 2, expirationDateTime: "2026-01-01T00:00:00.000Z" }),
+      );
       expect(frame).toMatchObject({ jsonrpc: "2.0", id: ID, method: "appService" });
       expect(frame.params).toEqual({
         appServiceName,

@@ -1,0 +1,91 @@
+import { HISTORY_ENTRIES_MAX } from "../limits.ts";
+import { expiry } from "./clocks.ts";
+import {
+  type Command,
+  type Detail,
+  type EndedStatus,
+  type ErrorName,
+  hasEnded,
+  type State,
+} from "./command.ts";
+
+/** What was decided: the next command, and what its object does once that is committed. */
+export interface Decision {
+  command: Command;
+  effects: Effect[];
+}
+
+export type Effect =
+  /** Ask the device's object to hand it over. */
+  | { type: "offer" }
+  /** Ask whether the connection is alive: `asked` when `ping` is already under way. */
+  | { type: "check"; connection: string; asked: boolean }
+  /** Tell the device to cancel. */
+  | { type: "cancel" }
+  /** Let the device's object know that the command has ended. */
+  | { type: "settle" };
+
+/** Nothing happens. */
+export function unchanged(command: Command): Decision {
+  return { command, effects: [] };
+}
+
+/** A new state without a change that anyone outside would notice. */
+export function replaced(command: Command, state: State, ...effects: Effect[]): Decision {
+  return { command: withState(command, state), effects };
+}
+
+/** A new state, and an entry in the history that says why. */
+export function entered(
+  command: Command,
+  now: number,
+  state: State,
+  cause: string,
+  { detail = command.detail, effects = [] as Effect[] }: { detail?: Detail | null; effects?: Effect[] } = {},
+): Decision {
+  const next = withState({ ...command, detail, modifiedAt: now }, state);
+  return { command: recorded(next, now, cause, false), effects };
+}
+
+/** The end, other than by a result. */
+export function ended(
+  command: Command,
+  now: number,
+  status: Exclude<EndedStatus, "completed">,
+  error: ErrorName | null,
+  message: string,
+): Decision {
+  const detail = { message, percent: null };
+  return entered(command, now, { status, endedAt: now, error }, message, {
+    detail,
+    effects: [{ type: "settle" }],
+  });
+}
+
+/** An entry in the history that changes no status; once the history is full it is only counted. */
+export function noted(command: Command, now: number, cause: string, ...effects: Effect[]): Decision {
+  return { command: recordedIfRoom(command, now, cause, false), effects };
+}
+
+/** A report that changes nothing, since it was repeated or came after the end. */
+export function absorbed(command: Command, now: number, cause: string, ...effects: Effect[]): Decision {
+  return { command: recordedIfRoom(command, now, cause, true), effects };
+}
+
+function recordedIfRoom(command: Command, now: number, cause: string, late: boolean): Command {
+  return command.history.length >= HISTORY_ENTRIES_MAX
+    ? { ...command, unrecorded: command.unrecorded + 1 }
+    : recorded(command, now, cause, late);
+}
+
+function recorded(command: Command, at: number, cause: string, late: boolean): Command {
+  const { history, state, attempts } = command;
+  const attempt = attempts === 0 ? null : attempts;
+  const entry = { sequence: history.length + 1, at, status: state.status, attempt, cause, late };
+  return { ...command, history: [...history, entry] };
+}
+
+function withState(command: Command, state: State): Command {
+  const next = { ...command, state };
+  return hasEnded(state) ? next : { ...next, expiresAt: expiry(next) };
+}

@@ -5,6 +5,14 @@ import { configDefaults, defineConfig } from "vitest/config";
 /** The tests' own token issuer: its public key is the service's configuration, its private key signs their tokens. */
 const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
 const named = { kid: "test", alg: "ES256" };
+const keySet = { keys: [{ ...(await exportJWK(publicKey)), ...named }] };
+
+/** All that a test can reach besides the service: the issuer's documents, and those of one that publishes no keys. */
+const network = new Map<string, object>([
+  ["https://issuer.test/.well-known/openid-configuration", { issuer: "https://issuer.test", jwks_uri: "https://issuer.test/keys" }],
+  ["https://issuer.test/keys", keySet],
+  ["https://keyless.test/.well-known/openid-configuration", { issuer: "https://keyless.test" }],
+]);
 
 /** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
 const onNode = ["test/agent/**/*.test.ts", "test/scripts/**/*.test.ts", "test/e2e/**/*.test.ts"];
@@ -20,11 +28,16 @@ export default defineConfig({
               bindings: {
                 AUTH_ISSUER: "https://issuer.test",
                 AUTH_AUDIENCE: "appia-test",
-                AUTH_JWKS: JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), ...named }] }),
+                AUTH_JWKS: JSON.stringify(keySet),
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
               },
               // Nothing that a test does leaves the machine.
-              outboundService: () => new Response("There is no network in tests.", { status: 599 }),
+              outboundService: ({ url }: { url: string }) => {
+                const document = network.get(url);
+                return document === undefined
+                  ? new Response("There is no network in tests.", { status: 599 })
+                  : Response.json(document);
+              },
             },
           }),
         ],

@@ -1,12 +1,19 @@
 import { optionsFromEnvironment, startService } from "./service.ts";
 
 /** `npm run dev`: the service alone. PORT and PERSIST_TO override the port and the storage folder. */
+let asked = false;
 try {
   const service = await startService(optionsFromEnvironment("shown"));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void service.stop());
-  service.process.on("exit", (code) => (process.exitCode = code ?? 0));
+  const stop = (): void => {
+    asked = true;
+    void service.stop();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
+  service.process.on("exit", (code) => (process.exitCode = asked ? 0 : (code ?? 1)));
   await service.ready;
 } catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
+  if (!asked) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
 }

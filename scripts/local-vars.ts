@@ -4,7 +4,7 @@ import { exportJWK, generateKeyPair, type JWK } from "jose";
 
 /** The local service's own token issuer: a key pair in `.dev.vars`, which wrangler reads and git ignores. */
 
-const FILE = new URL("../.dev.vars", import.meta.url);
+const DEV_VARS = new URL("../.dev.vars", import.meta.url);
 
 export interface LocalVars {
   issuer: string;
@@ -13,12 +13,15 @@ export interface LocalVars {
   signingKey: JWK;
 }
 
-/** The local vars; made on the first call. Of several first calls at once, one makes them and all read the same. */
-export async function localVars(): Promise<LocalVars> {
-  let text = await readOrNull();
+/**
+ * The local vars; made on the first call. Of several first calls at once, one makes them and all read the same.
+ * `file` is a `file:` URL. Throws a sentence for the user where the file is another issuer's.
+ */
+export async function localVars(file: URL = DEV_VARS): Promise<LocalVars> {
+  let text = await readOrNull(file);
   if (text === null) {
-    await make();
-    text = await readFile(FILE, "utf8");
+    await make(file);
+    text = await readFile(file, "utf8");
   }
   const { AUTH_ISSUER, AUTH_AUDIENCE, LOCAL_SIGNING_KEY } = parseEnv(text);
   if (!AUTH_ISSUER || !AUTH_AUDIENCE || !LOCAL_SIGNING_KEY) {
@@ -29,16 +32,16 @@ export async function localVars(): Promise<LocalVars> {
   return { issuer: AUTH_ISSUER, audience: AUTH_AUDIENCE, signingKey: JSON.parse(LOCAL_SIGNING_KEY) as JWK };
 }
 
-async function readOrNull(): Promise<string | null> {
+async function readOrNull(file: URL): Promise<string | null> {
   try {
-    return await readFile(FILE, "utf8");
+    return await readFile(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
 }
 
-async function make(): Promise<void> {
+async function make(file: URL): Promise<void> {
   const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
   const named = { kid: crypto.randomUUID(), alg: "ES256", use: "sig" };
   const keys = { keys: [{ ...(await exportJWK(publicKey)), ...named }] };
@@ -53,10 +56,10 @@ async function make(): Promise<void> {
     "",
   ].join("\n");
   // Written aside and linked into place: nobody reads half a file, and an existing one is never replaced.
-  const aside = new URL(`${FILE.href}.${process.pid}`);
+  const aside = new URL(`${file.href}.${crypto.randomUUID()}`);
   await writeFile(aside, text, { mode: 0o600 });
   try {
-    await link(aside, FILE);
+    await link(aside, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   } finally {

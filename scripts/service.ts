@@ -7,24 +7,23 @@ import { localVars } from "./local-vars.ts";
 /** The service on this machine: `wrangler dev`, with local keys and storage that outlasts it. */
 
 const ROOT = new URL("..", import.meta.url);
-/** Milliseconds between looks at a service that is starting. */
-const LOOK_MS = 100;
 
 export interface ServiceOptions {
-  /** Port on loopback. */
+  /** Port on loopback; 0 for a free one of the system's choice. */
   port: number;
   /** Folder of the storage; undefined for the usual `.wrangler/state`. */
   persistTo: string | undefined;
-  /** Whether wrangler's own lines are shown as they come, or only handed to `onOutput`. */
+  /** Whether wrangler's own lines are shown as they come, or kept for `said`. */
   output: "shown" | "kept";
 }
 
 export interface Service {
-  origin: string;
+  /** Where it serves. Where the port was left to the system, reading it throws until the service is ready. */
+  readonly origin: string;
   process: ChildProcess;
   /** What wrangler has said, where `output` is "kept". */
   said: () => string;
-  /** Resolves when it serves. Rejects, with what wrangler said, if it ends before. */
+  /** Resolves when it serves. Where it does not come to that it is ended, and this rejects with what wrangler said. */
   ready: Promise<void>;
   /** Ends it, and resolves when it has ended. */
   stop: () => Promise<void>;
@@ -32,38 +31,72 @@ export interface Service {
 
 /** Port and storage folder from the environment. Throws a sentence for the user where PORT is none. */
 export function optionsFromEnvironment(output: ServiceOptions["output"]): ServiceOptions {
-  const port = Number(process.env.PORT || 8787);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new Error(`PORT is a port number, not "${process.env.PORT}".`);
-  }
-  return { port, persistTo: process.env.PERSIST_TO || undefined, output };
+  const { PORT = "", PERSIST_TO = "" } = process.env;
+  const port = PORT === "" ? 8787 : Number(PORT);
+  if (!/^\d*$/.test(PORT) || port > 65_535) throw new Error(`PORT is a port number, not "${PORT}".`);
+  return { port, persistTo: PERSIST_TO || undefined, output };
 }
 
 /** Starts the service. Throws a sentence for the user where the port is taken. */
 export async function startService({ port, persistTo, output }: ServiceOptions): Promise<Service> {
   await localVars();
-  if (await isTaken(port)) {
-    throw new Error(`Port ${port} is taken. End what listens there, or choose another: PORT=${port + 1} npm start`);
+  if (port !== 0 && (await isTaken(port))) {
+    throw new Error(
+      `Port ${port} is taken. End what listens there, or choose another with the variable PORT; PORT=0 takes any that is free.`,
+    );
   }
   const wrangler = fileURLToPath(new URL("node_modules/wrangler/bin/wrangler.js", ROOT));
   const storage = persistTo === undefined ? [] : ["--persist-to", persistTo];
-  const args = [wrangler, "dev", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0", ...storage];
+  const args = [
+    wrangler,
+    "dev",
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--inspector-port",
+    "0",
+    ...storage,
+  ];
   const child = spawnWithFiles(process.execPath, args, output);
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (data: Buffer) => (said += data.toString()));
-  const ended = once(child, "exit");
-  const origin = `http://127.0.0.1:${port}`;
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (data: Buffer) => (said += data.toString()));
+
+  const ended = once(child, "close");
+  const endIt = (): void => void child.kill("SIGTERM");
+  // Whatever ends this process ends the service.
+  process.once("exit", endIt);
+  child.once("close", () => process.off("exit", endIt));
+
+  let origin = port === 0 ? null : `http://127.0.0.1:${port}`;
+  const serves = async (): Promise<void> => {
+    origin = `http://127.0.0.1:${await announcedPort(child)}`;
+    // Answered once the Worker is built and runs.
+    const { ok, status } = await fetch(`${origin}/healthz`);
+    if (!ok) throw new Error(`${origin}/healthz answered ${status}.`);
+  };
+  const ends = async (): Promise<void> => {
+    await ended;
+    throw new Error("It ended.");
+  };
+  const stop = async (): Promise<void> => {
+    endIt();
+    await ended;
+  };
+  const ready = Promise.race([serves(), ends()]).catch(async (error: Error) => {
+    await stop();
+    throw new Error(`The service did not start. ${error.message}\n${said}`, { cause: error });
+  });
   return {
-    origin,
+    get origin() {
+      if (origin === null) throw new Error("The service's port is not known before it is ready.");
+      return origin;
+    },
     process: child,
     said: () => said,
-    ready: serves(origin, child).then(() => {
-      if (child.exitCode !== null) throw new Error(`The service ended before it was ready.\n${said}`);
-    }),
-    stop: async () => {
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-      await ended;
-    },
+    ready,
+    stop,
   };
 }
 
@@ -74,29 +107,37 @@ export async function startService({ port, persistTo, output }: ServiceOptions):
 function spawnWithFiles(command: string, args: string[], output: ServiceOptions["output"]): ChildProcess {
   const options = {
     cwd: fileURLToPath(ROOT),
-    stdio: output === "shown" ? ("inherit" as const) : (["ignore", "pipe", "pipe"] as ("ignore" | "pipe")[]),
+    stdio:
+      output === "shown"
+        ? (["inherit", "inherit", "inherit", "ipc"] as const).slice()
+        : (["ignore", "pipe", "pipe", "ipc"] as const).slice(),
     env: {
       ...process.env,
-      // Nothing here is sent anywhere, and half of wrangler's own time goes into these.
+      // Nothing here is sent anywhere: the banner asks the registry for newer versions.
+      WRANGLER_HIDE_BANNER: "true",
       WRANGLER_SEND_METRICS: "false",
+      WRANGLER_SEND_ERROR_REPORTS: "false",
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      // Half of wrangler's own time goes into these.
+      // Half of wrangler's own time goes into these.
       X_LOCAL_OBSERVABILITY: "false",
       X_LOCAL_EXPLORER: "false",
     },
   };
   if (process.platform === "win32") return spawn(command, args, options);
-  return spawn("/bin/sh", ["-c", 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$0" "$@"', command, ...args], options);
+  return spawn(
+    "/bin/sh",
+    ["-c", 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$0" "$@"', command, ...args],
+    options,
+  );
 }
 
-/** Resolves when the service answers, or its process has ended. */
-async function serves(origin: string, child: ChildProcess): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null) {
-    const answered = await fetch(`${origin}/healthz`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (answered) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+/** The port that wrangler listens on, as it says over its IPC channel. Never resolves where it ends before. */
+async function announcedPort(child: ChildProcess): Promise<number> {
+  for (;;) {
+    const [message] = await once(child, "message");
+    const { event, port } = JSON.parse(String(message));
+    if (event === "DEV_SERVER_READY") return port;
   }
 }
 

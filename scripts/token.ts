@@ -50,8 +50,13 @@ async function main(): Promise<number> {
     console.error(`--minutes is a number, not "${options.minutes}".`);
     return 2;
   }
-  console.log(await signToken(await localVars(), options.sub, options.scope, minutes));
-  return 0;
+  try {
+    console.log(await signToken(await localVars(), options.sub, options.scope, minutes));
+    return 0;
+  } catch (error) {
+    console.error((error as Error).message);
+    return 1;
+  }
 }
 
 if (import.meta.main) process.exitCode = await main();

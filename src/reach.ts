@@ -33,13 +33,15 @@ export async function reach<T extends Rpc.DurableObjectBranded, R>(
   }
 }
 
-/** The object's id that these words spell, or null: not hex, tampered with, or of another class. */
+/** The object's id that these words spell, or null: not hex, tampered with, of another class, or in other letters. */
 export function objectId<T extends Rpc.DurableObjectBranded>(
   namespace: DurableObjectNamespace<T>,
   text: string,
 ): DurableObjectId | null {
   try {
-    return namespace.idFromString(text);
+    const id = namespace.idFromString(text);
+    // The platform reads upper-case digits too; ids are exact.
+    return id.toString() === text ? id : null;
   } catch {
     return null;
   }

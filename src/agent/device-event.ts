@@ -1,3 +1,4 @@
+import type { Rejection } from "./rejection.ts";
 import type { Task } from "./task.ts";
 
 /** Why a device has stopped for good: it was asked to, or reconnecting would be pointless. */
@@ -15,8 +16,8 @@ export type DeviceEvent =
   | { type: "disconnected"; code: number; reason: string; retryInMs: number | null }
   /** The fresh connection failed; the one in use goes on until its token expires. */
   | { type: "renewalFailed"; code: number; reason: string; retryInMs: number }
-  /** The service answered the handshake with this HTTP status: 401 the key is not accepted, 404 unknown device. */
-  | { type: "rejected"; status: number; message: string }
+  /** The service does not let this device in. An unknown device stops; a refused token is tried again, as clocks are put right. */
+  | ({ type: "rejected" } & Rejection)
   | { type: "stopped"; cause: StopCause; message: string }
   /** `repeated`: the command was known already, and its handler is not run again. */
   | { type: "delivered"; task: Task; repeated: boolean }

@@ -118,27 +118,25 @@ export class Device {
     this.#emit({ type: "connecting" });
     try {
       await this.#over;
-      const token = await signDeviceToken(
-        this.#identity,
-        this.#origin,
-        this.#clock.now(),
-        this.#tokenSeconds,
-      );
-      if (!life.aborted) this.#connections.add(this.#connect(token, life));
+      // Tokens count whole seconds.
+      const issuedAt = Math.floor(this.#clock.now() / 1_000) * 1_000;
+      const token = await signDeviceToken(this.#identity, this.#origin, issuedAt, this.#tokenSeconds);
+      const renewAt = issuedAt + this.#tokenSeconds * 1_000 * RENEWAL_POINT;
+      if (!life.aborted) this.#connections.add(this.#connect(token, renewAt, life));
     } catch (error) {
       // A key that does not fit its algorithm, or a page that may not open this URL: no retry mends either.
       if (!life.aborted) this.#end("misconfigured", `The device cannot connect: ${String(error)}`);
     }
   }
 
-  #connect(token: string, life: AbortSignal): Connection {
+  #connect(token: string, renewAt: number, life: AbortSignal): Connection {
     const url = new URL(this.#url);
     url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
     let opened = false;
     const connection = new Connection(url, token, this.#clock, {
       opened: () => {
         opened = true;
-        if (!life.aborted) this.#opened(connection, life);
+        if (!life.aborted) this.#opened(connection, renewAt, life);
       },
       received: (text) => {
         for (const call of life.aborted ? [] : parseCalls(text)) this.#receive(call);
@@ -158,12 +156,12 @@ export class Device {
     return connection;
   }
 
-  #opened(connection: Connection, life: AbortSignal): void {
+  #opened(connection: Connection, renewAt: number, life: AbortSignal): void {
     const renewed = this.#current !== null;
     this.#current?.retire();
     this.#current = connection;
     this.#trying = false;
-    this.#nextTry(this.#tokenSeconds * 1_000 * RENEWAL_POINT, life);
+    this.#nextTry(renewAt - this.#clock.now(), life);
     this.#emit({ type: "connected", renewed });
     if (this.#presence === "standby") this.presence("standby");
     this.#commands.resume();
@@ -176,7 +174,7 @@ export class Device {
     if (life.aborted) return;
     this.#trying = false;
     if (rejection !== null) this.#emit({ type: "rejected", ...rejection });
-    if (rejection?.status === 404) {
+    if (rejection?.reason === "deviceUnknown") {
       this.#end("unregistered", "The service does not know this device.");
       return;
     }

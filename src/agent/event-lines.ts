@@ -23,7 +23,7 @@ export function lineOf(event: DeviceEvent): Line | null {
     case "renewalFailed":
       return { text: `renewing failed (${closing(event)})${retrying(event.retryInMs)}`, tone: "warning" };
     case "rejected":
-      return { text: `not let in (${event.status}) ${event.message}`, tone: "bad" };
+      return { text: `not let in: ${event.message}`, tone: "bad" };
     case "delivered": {
       const { task } = event;
       const what = task.type === "LaunchUri" ? `LaunchUri ${task.uri}` : `AppService ${task.appServiceName}`;

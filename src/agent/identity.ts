@@ -1,6 +1,6 @@
 import type { JWK } from "jose";
 import { calculateJwkThumbprint, exportJWK, SignJWT } from "jose";
-import { messageOf } from "./rejection.ts";
+import { readError } from "./rejection.ts";
 
 /** Who a device is: its id at the service, and the private key whose public half the service holds. */
 export interface DeviceIdentity {
@@ -68,7 +68,7 @@ export async function registerDevice(
   if (response.status !== 201) {
     throw new RegistrationError(
       response.status,
-      messageOf(body) || `The service answered with status ${response.status}.`,
+      readError(body).message || `The service answered with status ${response.status}.`,
     );
   }
   const { id } = JSON.parse(body);

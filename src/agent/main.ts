@@ -156,13 +156,9 @@ async function run(options: Options): Promise<void> {
     onEvent: (event: DeviceEvent) => {
       const line = lineOf(event);
       if (line !== null) say(line);
-      if (event.type === "rejected") {
-        fail(
-          new Exit(
-            1,
-            `${stored.service} does not accept this device's key: if this computer's clock is right, ${anew}`,
-          ),
-        );
+      if (event.type === "rejected" && event.reason === "tokenRefused") {
+        const service = `${stored.service} does not let this device in`;
+        fail(new Exit(1, `${service}: ${event.message} If this computer's clock is right, ${anew}`));
       } else if (event.type === "stopped") {
         if (event.cause === "asked") finish();
         else

@@ -1,31 +1,38 @@
-/** The service's HTTP answer to a device that it does not let in. */
+/** Why the service does not let a device in. */
 export interface Rejection {
-  /** 401: the device's key or token is not accepted; 404: there is no such device. */
-  status: 401 | 404;
+  /** `tokenRefused`: the device's key, or the time on its clock, does not convince; `deviceUnknown`: there is no such device. */
+  reason: "tokenRefused" | "deviceUnknown";
   message: string;
 }
 
 /**
  * Asks why a handshake failed, as a WebSocket cannot read the status it was refused with: a plain GET on the
- * connection's own URL. Null where the device is welcome (426: only the upgrade is missing) or nobody answers.
+ * connection's own URL, with the token. The service answers 404 where there is no such device, and 426 where
+ * there is one, which says so where the token would not be admitted. Null where it would, or nobody answers.
  */
 export async function askRejection(url: URL, token: string, signal: AbortSignal): Promise<Rejection | null> {
   try {
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal });
-    const text = await response.text();
-    if (response.status !== 401 && response.status !== 404) return null;
-    return { status: response.status, message: messageOf(text) };
+    const { message, innerCode } = readError(await response.text());
+    if (response.status === 404) return { reason: "deviceUnknown", message };
+    return response.status === 426 && innerCode === "InvalidAuthenticationToken"
+      ? { reason: "tokenRefused", message }
+      : null;
   } catch {
     return null;
   }
 }
 
-/** The message in an error body of the service (contract, section 2); empty where it is no such body. */
-export function messageOf(body: string): string {
+/** What an error body of the service says (contract, section 2); empty where it is no such body. */
+export function readError(body: string): { message: string; innerCode: string } {
   try {
-    const { message } = JSON.parse(body).error;
-    return typeof message === "string" ? message : "";
+    const { message, innerError } = JSON.parse(body).error;
+    return { message: words(message), innerCode: words(innerError?.code) };
   } catch {
-    return "";
+    return { message: "", innerCode: "" };
   }
+}
+
+function words(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }

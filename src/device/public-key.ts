@@ -37,7 +37,7 @@ export async function readPublicKey(
   try {
     await importJWK(key, type.algorithm);
     if (key.n !== undefined) {
-      const bits = base64url.decode(key.n).length * 8;
+      const bits = bitLength(base64url.decode(key.n));
       if (bits < RSA_MODULUS_BITS_MIN || bits > RSA_MODULUS_BITS_MAX) {
         return refused(
           `publicKey is an RSA key of ${bits} bits; use ${RSA_MODULUS_BITS_MIN} to ${RSA_MODULUS_BITS_MAX}.`,
@@ -48,6 +48,12 @@ export async function readPublicKey(
     return refused("publicKey is not a valid key.");
   }
   return { ok: true, key };
+}
+
+/** Bits of a number in big-endian bytes; zeros in front do not count. */
+function bitLength(bytes: Uint8Array): number {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first < 0 ? 0 : (bytes.length - first) * 8 - (Math.clz32(bytes[first] ?? 0) - 24);
 }
 
 function refused(message: string): { ok: false; message: string } {

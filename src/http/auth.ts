@@ -21,8 +21,8 @@ export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller>
   const token = bearerToken(c.req.header("Authorization"));
   if (token === null) throw unauthenticated("Send a token: Authorization: Bearer <token>.", "");
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = c.env;
-  const keys = await issuersKeys(c.env);
-  if (keys === null || issuer === "" || audience === "") {
+  // A var that is missing altogether is as empty as "": without it, jose would not check the claim.
+  if (!issuer || !audience) {
     console.error({
       event: "authNotConfigured",
       message:
@@ -30,6 +30,7 @@ export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller>
     });
     throw unauthenticated("This service has no token issuer configured yet; its log says what to set.");
   }
+  const keys = await issuersKeys(c.env);
   const verified = await verifyJwt(token, keys, { issuer, audience, requiredClaims: ["sub", "exp"] });
   if (!verified.ok) throw unauthenticated(verified.message);
   const { sub } = verified.payload;
@@ -61,23 +62,32 @@ function unauthenticated(
 /** Key sets by their configuration: parsed, or found, once an isolate. */
 const keySets = new Map<string, JWTVerifyGetKey>();
 
-/** The issuer's keys; null where none are configured. */
-async function issuersKeys({ AUTH_ISSUER, AUTH_JWKS, AUTH_JWKS_URL }: Env): Promise<JWTVerifyGetKey | null> {
+/** The issuer's keys: the configured ones, or those that it publishes. */
+async function issuersKeys({ AUTH_ISSUER, AUTH_JWKS, AUTH_JWKS_URL }: Env): Promise<JWTVerifyGetKey> {
   const configuration = JSON.stringify([AUTH_ISSUER, AUTH_JWKS, AUTH_JWKS_URL]);
   let keys = keySets.get(configuration);
   if (keys === undefined) {
-    if (AUTH_JWKS !== "") keys = createLocalJWKSet(JSON.parse(AUTH_JWKS));
-    else if (AUTH_JWKS_URL !== "") keys = remoteKeys(AUTH_JWKS_URL);
-    else if (AUTH_ISSUER !== "") keys = remoteKeys(await discoverKeys(AUTH_ISSUER));
-    else return null;
+    if (AUTH_JWKS) keys = configuredKeys(AUTH_JWKS);
+    else keys = remoteKeys(AUTH_JWKS_URL || (await discoverKeys(AUTH_ISSUER)));
     keySets.set(configuration, keys);
   }
   return keys;
 }
 
+/** The keys in the var AUTH_JWKS. */
+function configuredKeys(json: string): JWTVerifyGetKey {
+  try {
+    return createLocalJWKSet(JSON.parse(json));
+  } catch (error) {
+    throw new KeysUnavailable(`The var AUTH_JWKS is no JSON Web Key Set: ${String(error)}`, { cause: error });
+  }
+}
+
 /** Keys behind an address, fetched when a token needs them and kept. */
 function remoteKeys(url: string): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(new URL(url));
+  const address = URL.parse(url);
+  if (address === null) throw new KeysUnavailable(`${url}: the address of the issuer's keys is no URL`);
+  const keys = createRemoteJWKSet(address);
   return async (header, token) => {
     try {
       return await keys(header, token);
@@ -90,11 +100,14 @@ function remoteKeys(url: string): JWTVerifyGetKey {
   };
 }
 
+/** Milliseconds the issuer has to say where its keys are: callers wait for it, and may try again. */
+const DISCOVERY_TIMEOUT_MS = 5_000;
+
 /** Where the issuer's keys are (OpenID Connect Discovery 1.0, section 4). */
 async function discoverKeys(issuer: string): Promise<string> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
   try {
-    const response = await fetch(url);
+    const response = await fetch(url, { signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS) });
     const { jwks_uri } = (await response.json()) as { jwks_uri?: unknown };
     if (response.ok && typeof jwks_uri === "string") return jwks_uri;
     throw new Error(`status ${response.status}, jwks_uri ${JSON.stringify(jwks_uri)}`);

@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import { hasEnded } from "../command/command.ts";
-import type { CommandView } from "../command/command-object.ts";
+import type { CommandView } from "../command/handover.ts";
 import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
 import { authorize } from "./auth.ts";

@@ -11,7 +11,9 @@ export function serveConnection(app: Hono<Edge>): void {
       if (!isUpgrade && c.req.header("Authorization") === undefined) throw upgradeRequired();
       const id = objectId(c.env.DEVICES, c.req.param("device") ?? "");
       if (id === null) throw notFound();
-      const response = await reach(c.env.DEVICES, id, (stub) => stub.fetch(c.req.raw));
+      // The answer to HEAD would come without the words that are read below.
+      const request = c.req.method === "HEAD" ? new Request(c.req.raw, { method: "GET" }) : c.req.raw;
+      const response = await reach(c.env.DEVICES, id, (stub) => stub.fetch(request));
       if (response.status === 101) return response;
       const { message } = (await response.json()) as { message: string | null };
       if (response.status === 404) throw notFound();

@@ -1,5 +1,5 @@
 import { type Entry, hasEnded } from "../command/command.ts";
-import type { CommandView } from "../command/command-object.ts";
+import type { CommandView } from "../command/handover.ts";
 import type { DeviceView } from "../device/device.ts";
 import type { Profile } from "./paths.ts";
 
@@ -61,7 +61,9 @@ export function responseEntity(profile: Profile, context: string, response: unkn
   const isObject = typeof response === "object" && response !== null && !Array.isArray(response);
   const members: object = isObject ? response : { value: response };
   const ignored = profile === "beta" ? { MsIgnoredParameter: 0 } : {};
-  return { "@odata.context": context, ...ignored, ...members };
+  // Once for its place, and once over what the device may have called so.
+  const address = { "@odata.context": context };
+  return { ...address, ...ignored, ...members, ...address };
 }
 
 export function historyEntity(

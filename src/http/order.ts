@@ -1,8 +1,6 @@
 import type { Context } from "hono";
-import { parse as parseDuration } from "tinyduration";
 import * as v from "valibot";
-import { ORDER_DEFAULTS, type Order } from "../command/command.ts";
-import type { Task } from "../device/protocol.ts";
+import { ORDER_DEFAULTS, type Order, type Task } from "../command/command.ts";
 import { utf8Length } from "../json.ts";
 import {
   DAY,
@@ -118,14 +116,17 @@ function readTask({
 
 /** The URI to open: absolute, as written, and of a scheme that opens something. */
 function readUri(payload: unknown): string {
-  const member = Object.entries(payload ?? {}).find(([key]) => key.toLowerCase() === "uri");
-  const uri: unknown = member?.[1];
+  const members = Object.entries(payload ?? {}).filter(([key]) => key.toLowerCase() === "uri");
+  // The payload travels whole: a second spelling would hand the device a URI that nobody checked.
+  if (members.length > 1) throw invalid('The member "payload.uri" is given twice.');
+  const uri: unknown = members[0]?.[1];
   const message = `"payload.uri" is an absolute URI of at most ${URI_LENGTH_MAX} characters, without white space, such as "https://example.com/".`;
   // `new URL` forgives white space and control characters; a device's opener need not read them the same way.
   if (typeof uri !== "string" || uri.length > URI_LENGTH_MAX || /[\s\p{Cc}]/u.test(uri))
     throw invalid(message);
   const protocol = URL.parse(uri)?.protocol;
-  if (protocol === undefined) throw invalid(message);
+  // No scheme has one letter only: that is a drive, and a path on it is opened like a "file:".
+  if (protocol === undefined || /^.:$/.test(protocol)) throw invalid(message);
   if (REFUSED_SCHEMES.includes(protocol)) {
     throw invalid(
       `"payload.uri" has the scheme "${protocol}", which is refused: it would run or read something on the device.`,
@@ -134,24 +135,20 @@ function readUri(payload: unknown): string {
   return uri;
 }
 
-/** Milliseconds of an ISO 8601 duration; NaN where it is none, or has years or months. */
+/** A short number: the text comes from a caller, and is bounded before anything backtracks over it. */
+const NUMBER = String.raw`(\d{1,9}(?:[.,]\d{1,9})?)`;
+/** ISO 8601 durations in units of a fixed length: `P2W`, `P1DT12H`, `PT1.5S`. */
+const DURATION = new RegExp(
+  `^P(?!$)(?:${NUMBER}W)?(?:${NUMBER}D)?(?:T(?!$)(?:${NUMBER}H)?(?:${NUMBER}M)?(?:${NUMBER}S)?)?$`,
+);
+const UNITS_MS = [7 * DAY, DAY, HOUR, MINUTE, SECOND];
+
+/** Milliseconds of an ISO 8601 duration; NaN where it is none, is negative, or has years or months. */
 function durationMs(text: string): number {
-  try {
-    const {
-      negative,
-      years,
-      months,
-      weeks = 0,
-      days = 0,
-      hours = 0,
-      minutes = 0,
-      seconds = 0,
-    } = parseDuration(text);
-    if (negative || years || months) return Number.NaN;
-    return (weeks * 7 + days) * DAY + hours * HOUR + minutes * MINUTE + seconds * SECOND;
-  } catch {
-    return Number.NaN;
-  }
+  const numbers = DURATION.exec(text)?.slice(1);
+  if (numbers === undefined) return Number.NaN;
+  const parts = UNITS_MS.map((unit, index) => Number(numbers[index]?.replace(",", ".") ?? 0) * unit);
+  return Math.round(parts.reduce((sum, part) => sum + part));
 }
 
 function invalid(message: string): ApiError {

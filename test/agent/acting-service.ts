@@ -90,8 +90,10 @@ export class ActingService {
   readonly registrations = new Queue<Wire>();
   /** The key that tokens are checked with; a registration sets it. */
   publicKey: JWK | null = null;
-  /** What a handshake is refused with, and a plain GET is answered with, instead of being let in. */
+  /** What a handshake and a plain GET are refused with, whatever the token: 404, or a failure. */
   refusesWith: number | null = null;
+  /** Refuses handshakes only, as a proxy on the way might. */
+  refusesHandshakes: boolean = false;
   /** Selects no subprotocol but the token's, as a foreign server might. */
   confused: boolean = false;
   /** Closes the older connection when a newer one comes. */
@@ -111,9 +113,10 @@ export class ActingService {
         this.#check(req).then(
           (payload) => {
             claims.set(req, payload);
-            decide(this.refusesWith === null, this.refusesWith ?? undefined);
+            const status = this.refusesWith ?? (this.refusesHandshakes ? 502 : null);
+            decide(status === null, status ?? undefined);
           },
-          () => decide(false, 401),
+          () => decide(false, this.refusesWith ?? 401),
         );
       },
     });
@@ -150,18 +153,18 @@ export class ActingService {
     const token = offered.find((word) => word.startsWith(BEARER_SUBPROTOCOL_PREFIX));
     if (offered[0] !== SUBPROTOCOL || token === undefined || this.publicKey === null)
       throw new Error("no token");
-    const { payload } = await jwtVerify(
-      token.slice(BEARER_SUBPROTOCOL_PREFIX.length),
-      await importJWK(this.publicKey, "ES256"),
-      {
-        algorithms: ["ES256"],
-        issuer: this.deviceId,
-        subject: this.deviceId,
-        audience: this.origin,
-        currentDate: new Date(this.#clock.now()),
-        requiredClaims: ["iat", "exp", "jti"],
-      },
-    );
+    return await this.#verify(token.slice(BEARER_SUBPROTOCOL_PREFIX.length), this.publicKey);
+  }
+
+  async #verify(token: string, publicKey: JWK): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, await importJWK(publicKey, "ES256"), {
+      algorithms: ["ES256"],
+      issuer: this.deviceId,
+      subject: this.deviceId,
+      audience: this.origin,
+      currentDate: new Date(this.#clock.now()),
+      requiredClaims: ["iat", "exp", "jti"],
+    });
     const { iat = Number.NaN, exp = Number.NaN } = payload;
     if (!(exp - iat <= DEVICE_TOKEN_SECONDS_MAX)) throw new Error("valid for too long");
     return payload;
@@ -180,7 +183,20 @@ export class ActingService {
       response.writeHead(201).end(JSON.stringify({ ...registration, id: this.deviceId }));
       return;
     }
-    const message = this.refusesWith === null ? "Upgrade." : "No such device.";
-    response.writeHead(this.refusesWith ?? 426).end(JSON.stringify({ error: { message } }));
+    if (this.refusesWith !== null) {
+      response.writeHead(this.refusesWith).end(JSON.stringify({ error: { message: "No such device." } }));
+      return;
+    }
+    const token = request.headers.authorization?.replace("Bearer ", "") ?? "";
+    const admitted =
+      this.publicKey !== null &&
+      (await this.#verify(token, this.publicKey).then(
+        () => true,
+        () => false,
+      ));
+    const error = admitted
+      ? { message: "Upgrade.", innerError: {} }
+      : { message: "Another key.", innerError: { code: "InvalidAuthenticationToken" } };
+    response.writeHead(426).end(JSON.stringify({ error }));
   }
 }

@@ -46,11 +46,27 @@ describe("connecting", () => {
   });
 
   test("a service that does not accept the key says so, and is tried again", async () => {
-    const { device, service, told } = await stage();
-    service.refusesWith = 401;
+    const { device, service, told, clock } = await stage();
+    const { publicKey } = service;
+    service.publicKey = (await createKeyPair(false)).publicKey;
     device.start();
-    expect(await told("rejected")).toEqual({ type: "rejected", status: 401, message: "No such device." });
+    expect(await told("rejected")).toEqual({
+      type: "rejected",
+      reason: "tokenRefused",
+      message: "Another key.",
+    });
     expect(await told("disconnected")).toMatchObject({ retryInMs: 250 });
+    service.publicKey = publicKey;
+    clock.advance(250);
+    await device.connected();
+  });
+
+  test("a service that would let it in after all has rejected nothing", async () => {
+    const { device, service, told, events } = await stage();
+    service.refusesHandshakes = true;
+    device.start();
+    await told("disconnected");
+    expect(events.left).not.toContainEqual(expect.objectContaining({ type: "rejected" }));
   });
 
   test("a service that does not know the device ends it", async () => {
@@ -58,6 +74,7 @@ describe("connecting", () => {
     service.refusesWith = 404;
     device.start();
     await expect(device.connected()).rejects.toThrow("does not know this device");
+    expect(await told("rejected")).toMatchObject({ reason: "deviceUnknown", message: "No such device." });
     expect(await told("stopped")).toMatchObject({ cause: "unregistered" });
   });
 
@@ -177,6 +194,16 @@ describe("answers outlive connections", () => {
 });
 
 describe("renewal", () => {
+  test("comes after nine tenths of the token's own time, which counts whole seconds", async () => {
+    const { device, service, clock, told } = await stage(SHORT);
+    clock.advance(900);
+    device.start();
+    await service.connections.next();
+    await told("connected");
+    clock.advance(RENEWAL_MS - 900);
+    expect(await told("connected")).toEqual({ type: "connected", renewed: true });
+  });
+
   test("opens a fresh connection before the old one goes, and being replaced stops nothing", async () => {
     const { line, service, device, clock, told } = await connected({
       ...SHORT,

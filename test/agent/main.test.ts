@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/agent/clock.ts";
+import { createKeyPair } from "../../src/agent/identity.ts";
 import { ActingService } from "./acting-service.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/agent/main.ts");
@@ -105,5 +106,11 @@ test("a computer becomes a device, carries out a command, stops, and is the same
   service.refusesWith = 404;
   const third = await run(args).ended;
   expect(third.code).toBe(1);
-  expect(third.err).toContain("register anew");
+  expect(third.err).toMatch(/does not know this device\..*register anew/);
+
+  service.refusesWith = null;
+  service.publicKey = (await createKeyPair(false)).publicKey;
+  const fourth = await run(args).ended;
+  expect(fourth.code).toBe(1);
+  expect(fourth.err).toMatch(/Another key\. If this computer's clock is right.*register anew/);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Api, APP_SERVICE, Device, LAUNCH_URI } from "../stage.ts";
+import { APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
 
 test("a command goes out, the device answers, the caller reads the answer", async () => {
   const api = new Api();
@@ -10,7 +10,12 @@ test("a command goes out, the device answers, the caller reads the answer", asyn
   expect(delivery).toMatchObject({
     jsonrpc: "2.0",
     method: "appService",
-    params: { appServiceName: "com.example.ping", packageFamilyName: "Example_abc", payload: { question: "Are you there?" }, attempt: 1 },
+    params: {
+      appServiceName: "com.example.ping",
+      packageFamilyName: "Example_abc",
+      payload: { question: "Are you there?" },
+      attempt: 1,
+    },
   });
   expect(command).toContain(delivery.id);
   await api.reaches(command, "sentToTarget");

@@ -1,0 +1,174 @@
+import { createExecutionContext } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { beforeAll, describe, expect, test } from "vitest";
+import { app } from "../../src/http/app.ts";
+import {
+  type Answer,
+  APP_SERVICE,
+  Api,
+  answerOf,
+  Device,
+  type Json,
+  newAccount,
+  ORIGIN,
+  signToken,
+} from "../stage.ts";
+import { type Ids, ROUTES_TO_ALL, type Route, routesTo } from "./routes.ts";
+
+/** Who may do what: scopes, and accounts that never learn of one another. */
+
+/** Ada, with a device and a command that was answered. */
+async function settled(): Promise<{ ada: Api; ids: Ids }> {
+  const ada = new Api();
+  const device = await Device.connected(ada);
+  const command = await ada.send(device, APP_SERVICE);
+  const { id } = await device.receives();
+  device.answers(id, { secret: "Ada's" });
+  await ada.reaches(command, "completed");
+  return { ada, ids: { device: device.id, command: id } };
+}
+
+const nowhere: Ids = { device: "{device}", command: "{command}" };
+const ALL_ROUTES = [...ROUTES_TO_ALL, ...routesTo(nowhere)];
+const named = (routes: readonly Route[]): [name: string, index: number][] =>
+  routes.map(({ method, path }, index) => [`${method} ${path}`, index]);
+
+describe("scopes", () => {
+  const GRANTS = [
+    "",
+    "Device.Read",
+    "Device.ReadWrite",
+    "Device.Command",
+    "device.read",
+    "Device.ReadWriteAll",
+    "Device.Read,Device.ReadWrite,Device.Command",
+  ];
+
+  test.each(named(ALL_ROUTES))("%s needs its own", async (_, index) => {
+    const { ada, ids } = await settled();
+    const { method, path, body, scopes } = [...ROUTES_TO_ALL, ...routesTo(ids)][index] as Route;
+    const answers: [grant: string, refused: boolean][] = [];
+    // What is let in comes last: it may unregister the device.
+    for (const grant of GRANTS.toSorted((a, b) => Number(scopes.includes(a)) - Number(scopes.includes(b)))) {
+      const answer = await new Api(ada.sub, grant).request(method, path, body);
+      answers.push([grant, answer.status === 403]);
+      if (answer.status === 403) {
+        expect(answer.body.error.code).toBe("accessDenied");
+        expect(answer.body.error.message).toContain(scopes[0]);
+        expect(answer.headers.get("WWW-Authenticate")).toBe(
+          `Bearer realm="appia", error="insufficient_scope", scope="${scopes[0]}"`,
+        );
+      }
+    }
+    expect(Object.fromEntries(answers)).toEqual(
+      Object.fromEntries(GRANTS.map((grant) => [grant, !scopes.includes(grant)])),
+    );
+  });
+
+  test.each(named(ALL_ROUTES))("%s needs a token", async (_, index) => {
+    const { method, path, body } = ALL_ROUTES[index] as Route;
+    const { status } = await exports.default.fetch(`${ORIGIN}${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+    });
+    expect(status).toBe(401);
+  });
+
+  test.each<[what: string, claims: Json, status: number]>([
+    ["in scp", { scp: "Other Device.Read" }, 200],
+    ["in scope", { scp: undefined, scope: "Device.Read Other" }, 200],
+    ["in a list", { scp: ["Other", "Device.Read"] }, 200],
+    ["spread over both", { scp: "Other", scope: "Device.Read" }, 200],
+    ["nowhere", { scp: undefined }, 403],
+    ["in roles", { scp: undefined, roles: ["Device.Read"] }, 403],
+    ["as a number", { scp: 42 }, 403],
+    ["in an object", { scp: { "Device.Read": true } }, 403],
+  ])("are read %s", async (_, claims, expected) => {
+    const token = await signToken(newAccount(), "", claims);
+    const { status } = await new Api().get("/me/devices", { Authorization: `Bearer ${token}` });
+    expect(status).toBe(expected);
+  });
+});
+
+describe("what belongs to another account is not there", () => {
+  let ada: Api;
+  let adas: Ids;
+  let evesDevice: string;
+  const eve = new Api();
+
+  beforeAll(async () => {
+    ({ ada, ids: adas } = await settled());
+    evesDevice = (await Device.registered(eve)).id;
+  });
+
+  /** An answer but for what differs from one request to the next. */
+  function lasting({ status, headers, body }: Answer): Json {
+    const { date, "request-id": requestId, ...innerError } = body.error.innerError;
+    expect([typeof date, typeof requestId]).toEqual(["string", "string"]);
+    const names = [...headers].map(([name, value]) => (name === "request-id" ? [name] : [name, value]));
+    return { status, headers: names, body: { error: { ...body.error, innerError } } };
+  }
+
+  /** Ids that the service never gave out: unused ones, and ones that it could not have. */
+  const neverIssued = (): Ids => ({
+    device: env.DEVICES.newUniqueId().toString(),
+    command: env.COMMANDS.newUniqueId().toString(),
+  });
+  const forged = (): Ids => ({ device: "0".repeat(64), command: "f".repeat(64) });
+
+  test.each(named(routesTo(nowhere)))("%s", async (_, index) => {
+    const asked = async (ids: Ids): Promise<Json> => {
+      const { method, path, body } = routesTo(ids)[index] as Route;
+      return lasting(await eve.request(method, path, body));
+    };
+    const missing = await asked(neverIssued());
+    expect(missing).toMatchObject({ status: 404, body: { error: { code: "itemNotFound" } } });
+    expect(await asked(forged())).toEqual(missing);
+    expect(await asked(adas)).toEqual(missing);
+  });
+
+  test.each(["", "/responsePayload", "/history"])(
+    "a command's %s, asked for under one's own device",
+    async (part) => {
+      const asked = async (command: string): Promise<Json> =>
+        lasting(await eve.get(`/me/devices/${evesDevice}/commands/${command}${part}`));
+      const missing = await asked(neverIssued().command);
+      expect(missing.status).toBe(404);
+      expect(await asked(adas.command)).toEqual(missing);
+      expect(await asked(forged().command)).toEqual(missing);
+    },
+  );
+
+  test("lists show one's own alone", async () => {
+    const idsOf = async (api: Api): Promise<string[]> =>
+      (await api.get("/me/devices")).body.value.map(({ id }: { id: string }) => id);
+    expect(await idsOf(ada)).toEqual([adas.device]);
+    expect(await idsOf(eve)).toEqual([evesDevice]);
+    expect(await idsOf(new Api())).toEqual([]);
+  });
+
+  test("and nothing of it was changed by asking", async () => {
+    const device = await ada.get(`/v1.0/me/devices/${adas.device}`);
+    expect(device.body).toMatchObject({ name: "Test device", status: "Online" });
+    const { body } = await ada.get(`/v1.0/me/devices/${adas.device}/commands`);
+    expect(body.value).toMatchObject([
+      { id: adas.command, status: "completed", responsePayload: { secret: "Ada's" } },
+    ]);
+  });
+
+  test("the same subject of another issuer is another account", async () => {
+    const issuer = "https://other.test";
+    const token = await signToken(ada.sub, undefined, { iss: issuer });
+    const ask = async (path: string): Promise<Answer> => {
+      const request = new Request(`${ORIGIN}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      return await answerOf(
+        await app.fetch(request, { ...env, AUTH_ISSUER: issuer }, createExecutionContext()),
+      );
+    };
+    expect((await ask("/v1.0/me/devices")).body.value).toEqual([]);
+    expect((await ask(`/v1.0/me/devices/${adas.device}`)).status).toBe(404);
+    expect(
+      (await ask(`/v1.0/me/devices/${adas.device}/commands/${adas.command}/responsePayload`)).status,
+    ).toBe(404);
+  });
+});

@@ -19,6 +19,8 @@ const onNode = ["test/agent/**/*.test.ts", "test/scripts/**/*.test.ts", "test/e2
 
 export default defineConfig({
   test: {
+    // All of the machine: end-to-end tests mostly wait.
+    maxWorkers: "100%",
     projects: [
       {
         plugins: [

@@ -7,6 +7,15 @@ import { localVars } from "./local-vars.ts";
 /** The service on this machine: `wrangler dev`, with local keys and storage that outlasts it. */
 
 const ROOT = new URL("..", import.meta.url);
+/** Milliseconds to start in, where nobody sees what wrangler says meanwhile; it takes one to five seconds. */
+const START_TIMEOUT_MS = 30_000;
+/**
+ * Preloaded by wrangler's processes: each ends when the one that started it is gone, however that ended. The
+ * channel must not keep alive a process that has nothing else to do.
+ */
+const END_WITH_PARENT = `data:text/javascript,${encodeURIComponent(
+  "process.once('disconnect', () => process.kill(process.pid, 'SIGTERM')); process.channel?.unref();",
+)}`;
 
 export interface ServiceOptions {
   /** Port on loopback; 0 for a free one of the system's choice. */
@@ -48,6 +57,8 @@ export async function startService({ port, persistTo, output }: ServiceOptions):
   const wrangler = fileURLToPath(new URL("node_modules/wrangler/bin/wrangler.js", ROOT));
   const storage = persistTo === undefined ? [] : ["--persist-to", persistTo];
   const args = [
+    "--import",
+    END_WITH_PARENT,
     wrangler,
     "dev",
     "--ip",
@@ -64,16 +75,13 @@ export async function startService({ port, persistTo, output }: ServiceOptions):
     stream?.on("data", (data: Buffer) => (said += data.toString()));
 
   const ended = once(child, "close");
-  const endIt = (): void => void child.kill("SIGTERM");
-  // Whatever ends this process ends the service.
-  process.once("exit", endIt);
-  child.once("close", () => process.off("exit", endIt));
-
   let origin = port === 0 ? null : `http://127.0.0.1:${port}`;
   const serves = async (): Promise<void> => {
-    origin = `http://127.0.0.1:${await announcedPort(child)}`;
+    // Where its output is shown, wrangler may wait for the reader to mend what does not build.
+    const signal = output === "kept" ? AbortSignal.timeout(START_TIMEOUT_MS) : new AbortController().signal;
+    origin = `http://127.0.0.1:${await announcedPort(child, signal)}`;
     // Answered once the Worker is built and runs.
-    const { ok, status } = await fetch(`${origin}/healthz`);
+    const { ok, status } = await fetch(`${origin}/healthz`, { signal });
     if (!ok) throw new Error(`${origin}/healthz answered ${status}.`);
   };
   const ends = async (): Promise<void> => {
@@ -81,7 +89,7 @@ export async function startService({ port, persistTo, output }: ServiceOptions):
     throw new Error("It ended.");
   };
   const stop = async (): Promise<void> => {
-    endIt();
+    child.kill("SIGTERM");
     await ended;
   };
   const ready = Promise.race([serves(), ends()]).catch(async (error: Error) => {
@@ -133,9 +141,9 @@ function spawnWithFiles(command: string, args: string[], output: ServiceOptions[
 }
 
 /** The port that wrangler listens on, as it says over its IPC channel. Never resolves where it ends before. */
-async function announcedPort(child: ChildProcess): Promise<number> {
+async function announcedPort(child: ChildProcess, signal: AbortSignal): Promise<number> {
   for (;;) {
-    const [message] = await once(child, "message");
+    const [message] = await once(child, "message", { signal });
     const { event, port } = JSON.parse(String(message));
     if (event === "DEV_SERVER_READY") return port;
   }

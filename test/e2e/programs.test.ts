@@ -159,6 +159,17 @@ test("npm run dev ends when asked to, and leaves no process behind", async () =>
   await areGone(processes);
 });
 
+test.runIf(process.platform === "linux")(
+  "npm run dev leaves no process behind where it is killed",
+  async () => {
+    const killed = run("scripts/dev.ts", [], { PORT: "0", PERSIST_TO: join(folder.path, "killed") });
+    await killed.says(/http:\/\/127\.0\.0\.1:\d+/);
+    const processes = await descendants(killed.process.pid ?? Number.NaN);
+    killed.process.kill("SIGKILL");
+    await areGone(processes);
+  },
+);
+
 test("none of these has changed the local keys", async () => {
   expect(await readFile(DEV_VARS, "utf8")).toBe(vars);
 });

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Answer, APP_SERVICE, Api, Device, type Json, LAUNCH_URI, ORIGIN } from "../stage.ts";
+import { type Answer, APP_SERVICE, Api, Device, LAUNCH_URI, ORIGIN } from "../stage.ts";
 
 /** Sending commands, and finding them again. */
 
@@ -67,90 +67,20 @@ describe("the type", () => {
   );
 });
 
-describe("a LaunchUri command", () => {
-  test.each([
-    "https://example.com/a?b=c#d",
-    "HTTPS://EXAMPLE.com",
-    "http://localhost:8080/",
-    "bingmaps:?cp=47.6~-122.3",
-    "mailto:ada@example.com?subject=javascript:",
-    "ms-settings:display",
-    "tel:+15550100",
-    "https://пример.example/ключ",
-    `https://example.com/${"x".repeat(8_000)}`,
-  ])("takes %.40s to the device as it was written", async (uri) => {
-    const payload = { uri, note: "kept", nested: { list: [1] } };
-    expect((await send({ type: "LaunchUri", payload })).status).toBe(201);
-    expect((await device.receives()).params).toMatchObject({ uri, payload });
-  });
-
-  test.each<[what: string, payload: Json]>([
-    ["no payload", undefined],
-    ["null", null],
-    ["a text", "https://example.com/"],
-    ["a list", ["https://example.com/"]],
-    ["no uri", { url: "https://example.com/" }],
-    ["an empty uri", { uri: "" }],
-    ["a number", { uri: 42 }],
-    ["a list of them", { uri: ["https://example.com/"] }],
-    ["a relative one", { uri: "/page" }],
-    ["one without a scheme", { uri: "example.com/page" }],
-    ["one with the page's scheme", { uri: "//example.com/page" }],
-    ["a broken host", { uri: "https://exa mple.com/" }],
-    ["a path on a drive", { uri: "C:\\Windows\\System32\\calc.exe" }],
-    ["the same with slashes", { uri: "c:/Windows/System32/calc.exe" }],
-    ["one that is too long", { uri: `https://example.com/${"x".repeat(8_192)}` }],
-    ["two of them", { uri: "https://example.com/", Uri: "https://example.com/" }],
-    ["a good one that hides a bad one", { URI: "https://example.com/", uri: "javascript:alert(1)" }],
-  ])("needs payload.uri: %s", async (what, payload) => {
-    await expectRefused(
-      { type: "LaunchUri", payload },
-      what === "no payload" ? '"payload"' : '"payload.uri"',
-    );
-  });
-
-  test.each([
-    "javascript:alert(1)",
-    "JavaScript:alert(1)",
-    "javascript://example.com/%0Aalert(1)",
-    " javascript:alert(1)",
-    "\tjavascript:alert(1)",
-    "java\tscript:alert(1)",
-    "java\nscript:alert(1)",
-    "java\r\nscript:alert(1)",
-    "javascript\t:alert(1)",
-    "\u0000javascript:alert(1)",
-    "\u00a0javascript:alert(1)",
-    "\u200bjavascript:alert(1)",
-    "\ufeffjavascript:alert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    "DATA:text/html;base64,AAAA",
-    "vbscript:msgbox(1)",
-    "VBScript:msgbox(1)",
-    "file:///etc/passwd",
-    "FILE://server/share",
-    "file:C:/Windows",
-    "about:blank",
-    "About:config",
-  ])("is refused %j", async (uri) => {
-    await expectRefused({ type: "LaunchUri", payload: { uri } }, '"payload.uri"');
-  });
-});
-
 describe("an AppService command", () => {
   test.each(["appServiceName", "packageFamilyName", "payload"])("needs %s", async (name) => {
     await expectRefused({ ...APP_SERVICE, [name]: undefined }, `"${name}"`);
   });
 
   test.each([
-    ["appServiceName", null],
-    ["appServiceName", ""],
-    ["appServiceName", 42],
-    ["appServiceName", "x".repeat(513)],
-    ["packageFamilyName", null],
-    ["packageFamilyName", { name: "x" }],
-    ["packageFamilyName", "x".repeat(513)],
-  ])("refuses %s %.20j", async (name, value) => {
+    ["appServiceName", "null", null],
+    ["appServiceName", "empty", ""],
+    ["appServiceName", "a number", 42],
+    ["appServiceName", "too long", "x".repeat(513)],
+    ["packageFamilyName", "null", null],
+    ["packageFamilyName", "an object", { name: "x" }],
+    ["packageFamilyName", "too long", "x".repeat(513)],
+  ])("refuses %s that is %s", async (name, _, value) => {
     await expectRefused({ ...APP_SERVICE, [name]: value }, `"${name}"`);
   });
 
@@ -297,79 +227,6 @@ test("a command is not found under another device of the same account", async ()
       (await api.get(`/v1.0/me/devices/${env.DEVICES.newUniqueId()}/commands/${id}${part}`)).status,
     ).toBe(404);
   }
-});
-
-describe("the list of a device's commands", () => {
-  let list: string;
-  /** The newest first. */
-  const sent: string[] = [];
-
-  beforeAll(async () => {
-    const away = await Device.registered(api);
-    list = `/v1.0/me/devices/${away.id}/commands`;
-    for (let index = 0; index < 25; index++) {
-      sent.unshift((await api.post(list, { ...APP_SERVICE, payload: index })).body.id);
-    }
-  });
-
-  /** Follows the list to its end; answers the ids of each page. */
-  async function pagesFrom(path: string): Promise<string[][]> {
-    const { status, body } = await api.get(path);
-    expect(status).toBe(200);
-    const ids = body.value.map(({ id }: { id: string }) => id);
-    const next: string | undefined = body["@odata.nextLink"];
-    if (next === undefined) return [ids];
-    expect(next).toMatch(new RegExp(`^${ORIGIN}${list}\\?`));
-    return [ids, ...(await pagesFrom(next.slice(ORIGIN.length)))];
-  }
-
-  test.each([
-    ["", [20, 5]],
-    ["?$top=10", [10, 10, 5]],
-    ["?$TOP=25", [25]],
-    ["?%24top=24", [24, 1]],
-    ["?$top=100000000", [25]],
-    ["?other=1&$top=13", [13, 12]],
-  ])("%s comes newest first, in pages of %j", async (query, sizes) => {
-    const pages = await pagesFrom(`${list}${query}`);
-    expect(pages.flat()).toEqual(sent);
-    expect(pages.map(({ length }) => length)).toEqual(sizes);
-  });
-
-  test("goes on where it was, whatever was sent meanwhile", async () => {
-    const { body: first } = await api.get(`${list}?$top=20`);
-    const { body: newer } = await api.post(list, LAUNCH_URI);
-    const { body: second } = await api.get(first["@odata.nextLink"].slice(ORIGIN.length));
-    expect(second.value.map(({ id }: { id: string }) => id)).toEqual(sent.slice(20));
-    sent.unshift(newer.id);
-    expect((await pagesFrom(list)).flat()).toEqual(sent);
-  });
-
-  test("is empty where nothing was sent", async () => {
-    const { id } = await Device.registered(api);
-    const { body } = await api.get(`/v1.0/me/devices/${id}/commands`);
-    expect(body).toEqual({ "@odata.context": expect.any(String), value: [] });
-  });
-
-  test.each([
-    ["$top=0", "$top"],
-    ["$top=-1", "$top"],
-    ["$top=1.5", "$top"],
-    ["$top=ten", "$top"],
-    ["$top=", "$top"],
-    ["$top=1&$top=2", "$top"],
-    ["$top=1&$Top=2", "$top"],
-    ["$skiptoken=nonsense", "$skiptoken"],
-    ["$orderby=id", "$orderby"],
-    ["$expand=x", "$expand"],
-    ["$", "$"],
-    [`$${"x".repeat(5_000)}=1`, "$xxx"],
-  ])("refuses ?%.20s", async (query, named) => {
-    const { status, body } = await api.get(`${list}?${query}`);
-    expect([status, body.error.code]).toEqual([400, "invalidRequest"]);
-    expect(body.error.message).toContain(`"${named}`);
-    expect(body.error.message.length).toBeLessThan(300);
-  });
 });
 
 test("a command's resources know no query options, and pass the caller's own over", async () => {

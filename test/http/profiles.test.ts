@@ -86,9 +86,9 @@ describe("a device", () => {
     await device.connects();
     expect(await statuses()).toEqual(["Online", "Online", "Online"]);
     device.notifies("presence", { state: "standby" });
-    await expect.poll(statuses).toEqual(["Standby", "Standby", "Standby"]);
+    await expect.poll(statuses, { timeout: 5_000 }).toEqual(["Standby", "Standby", "Standby"]);
     device.notifies("presence", { state: "active" });
-    await expect.poll(statuses).toEqual(["Online", "Online", "Online"]);
+    await expect.poll(statuses, { timeout: 5_000 }).toEqual(["Online", "Online", "Online"]);
     await device.disconnects(api);
     expect(await statuses()).toEqual(["Offline", "Offline", "Offline"]);
   });

@@ -7,6 +7,7 @@ import { jwtVerify } from "jose";
 import { expect, onTestFinished, test } from "vitest";
 import { localVars } from "../../scripts/local-vars.ts";
 import { signToken } from "../../scripts/token.ts";
+import { run } from "./program.ts";
 
 async function folder(): Promise<{ path: string; file: URL }> {
   const path = await mkdtemp(join(tmpdir(), "appia-"));
@@ -16,11 +17,16 @@ async function folder(): Promise<{ path: string; file: URL }> {
 
 test("of eight first starts at once, one makes the keys and all have them", async () => {
   const { path, file } = await folder();
-  const all = await Promise.all(Array.from({ length: 8 }, () => localVars(file)));
+  const program = `
+    import { localVars } from "./scripts/local-vars.ts";
+    console.log(JSON.stringify(await localVars(new URL("${file}"))));
+  `;
+  const starts = Array.from({ length: 8 }, () => run("--input-type=module", ["--eval", program]));
+  const all = await Promise.all(starts.map(({ ended }) => ended));
   const written = await readFile(file, "utf8");
   const { AUTH_ISSUER, LOCAL_SIGNING_KEY } = parseEnv(written);
   const signingKey = JSON.parse(LOCAL_SIGNING_KEY ?? "");
-  for (const vars of all) expect(vars).toMatchObject({ issuer: AUTH_ISSUER, signingKey });
+  for (const { out } of all) expect(JSON.parse(out)).toMatchObject({ issuer: AUTH_ISSUER, signingKey });
   expect(await readdir(path)).toEqual([".dev.vars"]);
   await localVars(file);
   expect(await readFile(file, "utf8")).toBe(written);

@@ -91,3 +91,23 @@ export async function readJson(
     return { ok: false, reason: "malformed" };
   }
 }
+
+/** Reads a stream as UTF-8 text, and stops at the first byte over the bound; null where it is too long or not UTF-8. */
+export async function readText(
+  stream: ReadableStream<Uint8Array> | null,
+  bytesMax: number,
+): Promise<string | null> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let bytes = 0;
+  let text = "";
+  try {
+    for await (const chunk of stream ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > bytesMax) return null;
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch {
+    return null;
+  }
+}

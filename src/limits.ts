@@ -75,10 +75,54 @@ export const ATTEMPTS_MAX = 10;
 /** Milliseconds, the first backoff and the largest (the contract, section 3). */
 export const BACKOFF_MS_MIN = 2 * SECOND;
 export const BACKOFF_MS_MAX = 5 * MINUTE;
+/** Seconds that `Prefer: wait` may ask for (the contract, section 2): an open request keeps the command in memory. */
+export const WAIT_SECONDS_MAX = 60;
+/** Milliseconds between signs of life on an event stream, so that neither end takes silence for a broken line. */
+export const WATCH_HEARTBEAT_MS = 15 * SECOND;
+/** Days a finished command is kept unless the var RETENTION_DAYS says otherwise (the contract, section 3), and at most. */
+export const RETENTION_DAYS = 30;
+export const RETENTION_DAYS_MAX = 3_650;
 /** Seconds a device's token may be valid for (the contract, section 4). */
 export const DEVICE_TOKEN_SECONDS_MAX = 3_600;
 /** Seconds by which two clocks may differ when tokens are checked (RFC 7519, 4.1.4: "no more than a few minutes"). */
 export const CLOCK_TOLERANCE_SECONDS = 30;
+
+// ---- Post-backs ----
+
+/** Milliseconds before each attempt at a post-back (the contract, section 5, after Standard Webhooks). */
+export const POST_BACK_DELAYS_MS = [
+  0,
+  5 * SECOND,
+  5 * MINUTE,
+  30 * MINUTE,
+  2 * HOUR,
+  5 * HOUR,
+  10 * HOUR,
+  14 * HOUR,
+  20 * HOUR,
+  24 * HOUR,
+] as const;
+/** Milliseconds a receiver has to answer (the contract, section 5). */
+export const POST_BACK_TIMEOUT_MS = 15 * SECOND;
+/** Milliseconds after which an attempt that was begun and not concluded is begun again: a crash in between. */
+export const POST_BACK_GUARD_MS = POST_BACK_TIMEOUT_MS + 5 * SECOND;
+/** Milliseconds that a receiver's Retry-After may put an attempt off. */
+export const POST_BACK_RETRY_AFTER_MS_MAX = DAY;
+/** Attempts that a history lists one by one, the latest. */
+export const POST_BACK_ATTEMPTS_LISTED_MAX = 100;
+
+// ---- Repeats ----
+
+/** UTF-16 units of an Idempotency-Key. */
+export const IDEMPOTENCY_KEY_LENGTH_MAX = 256;
+
+// ---- Devices without sockets ----
+
+/** Frames, and UTF-16 units, of the answer to one poll: the next poll gets the rest. */
+export const POLL_FRAMES_MAX = 100;
+export const POLL_BYTES_MAX = 1024 * KIB;
+/** Milliseconds after a poll for which the device counts as online: those who poll are not there all the time. */
+export const POLL_PRESENCE_MS = 30 * SECOND;
 
 // ---- Floods ----
 

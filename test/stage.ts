@@ -19,7 +19,11 @@ export function newAccount(): string {
 }
 
 /** A caller's token; `claims` override what a good one holds. */
-export async function signToken(sub: string, scope = ALL_SCOPES, claims: Record<string, unknown> = {}): Promise<string> {
+export async function signToken(
+  sub: string,
+  scope = ALL_SCOPES,
+  claims: Record<string, unknown> = {},
+): Promise<string> {
   const now = Math.floor(Date.now() / 1_000);
   return await new SignJWT({
     iss: env.AUTH_ISSUER,
@@ -52,7 +56,12 @@ export class Api {
   }
 
   /** Sends a request; an object as `body` goes as JSON, a string as it is. */
-  async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const response = await exports.default.fetch(`${ORIGIN}${path}`, {
       method,
       headers: {
@@ -77,7 +86,8 @@ export class Api {
   async send(device: Device | string, body: unknown): Promise<string> {
     const id = typeof device === "string" ? device : device.id;
     const answer = await this.post(`/v1.0/me/devices/${id}/commands`, body);
-    if (answer.status !== 201) throw new Error(`Sending answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 201)
+      throw new Error(`Sending answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return `/me/devices/${id}/commands/${answer.body.id}`;
   }
 
@@ -86,7 +96,8 @@ export class Api {
     return await vi.waitFor(
       async () => {
         const { body } = await this.get(`/v1.0${command}`);
-        if (!statuses.includes(body.status)) throw new Error(`The command is ${body.status}, not ${statuses.join(" or ")}.`);
+        if (!statuses.includes(body.status))
+          throw new Error(`The command is ${body.status}, not ${statuses.join(" or ")}.`);
         return body;
       },
       { timeout: 5_000, interval: 5 },
@@ -104,7 +115,11 @@ export class Api {
 export async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
   const isJson = response.headers.get("Content-Type")?.includes("json");
-  return { status: response.status, headers: response.headers, body: text === "" ? undefined : isJson ? JSON.parse(text) : text };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : isJson ? JSON.parse(text) : text,
+  };
 }
 
 /** A device: its key, and the frames on its socket. */
@@ -131,7 +146,8 @@ export class Device {
       publicKey: await exportJWK(publicKey),
       ...properties,
     });
-    if (answer.status !== 201) throw new Error(`Registering answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 201)
+      throw new Error(`Registering answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return new Device(answer.body.id, privateKey);
   }
 
@@ -151,17 +167,22 @@ export class Device {
 
   /** Asks for a connection with these headers, and answers what comes. */
   static async handshake(id: string, headers: Record<string, string>): Promise<Response> {
-    return await exports.default.fetch(`${ORIGIN}/devices/${id}/connection`, { headers: { Upgrade: "websocket", ...headers } });
+    return await exports.default.fetch(`${ORIGIN}/devices/${id}/connection`, {
+      headers: { Upgrade: "websocket", ...headers },
+    });
   }
 
   async connects(claims: Record<string, unknown> = {}): Promise<void> {
     const token = await this.signToken(claims);
-    const response = await Device.handshake(this.id, { "Sec-WebSocket-Protocol": `${SUBPROTOCOL}, bearer.${token}` });
+    const response = await Device.handshake(this.id, {
+      "Sec-WebSocket-Protocol": `${SUBPROTOCOL}, bearer.${token}`,
+    });
     const socket = response.webSocket;
     if (socket === null) throw new Error(`Connecting answered ${response.status}: ${await response.text()}`);
     socket.accept();
     socket.addEventListener("message", ({ data }) => {
-      if (this.socket === socket && typeof data === "string") this.#frames.push(data === "pong" ? data : JSON.parse(data));
+      if (this.socket === socket && typeof data === "string")
+        this.#frames.push(data === "pong" ? data : JSON.parse(data));
     });
     socket.addEventListener("close", ({ code, reason }) => {
       if (this.socket === socket) this.closed = { code, reason };

@@ -3,9 +3,19 @@ import { type Command, hasEnded, type Order, type State } from "./command.ts";
 
 /** When things are due. Times are milliseconds since 1970. */
 
-/** When the command next needs its object's attention: never null while it is live. */
-export function wakeAt({ order, createdAt, state }: Command): number | null {
-  if (hasEnded(state)) return null;
+/** When the command next needs its object's attention: all its deadlines in one. */
+export function wakeAt(command: Command): number {
+  return Math.min(lifecycleWakeAt(command), command.postBacks?.dueAt ?? Number.POSITIVE_INFINITY);
+}
+
+/** When an ended command is erased. */
+export function eraseAt({ order }: Command, endedAt: number): number {
+  return endedAt + order.retentionMs;
+}
+
+function lifecycleWakeAt(command: Command): number {
+  const { order, createdAt, state } = command;
+  if (hasEnded(state)) return eraseAt(command, state.endedAt);
   const deliverBy = createdAt + order.deliveryTimeoutMs;
   switch (state.status) {
     case "requesting":

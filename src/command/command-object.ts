@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import { OFFER_TIMEOUT_MS, SECOND } from "../limits.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
-import { type Command, type Entry, hasEnded, type Order, type Report } from "./command.ts";
+import { type Command, hasEnded, type Order, type Report } from "./command.ts";
 import type { Effect } from "./decision.ts";
 import {
   type Asker,
@@ -9,11 +10,17 @@ import {
   type CommandView,
   type Delivery,
   type Handover,
+  type History,
+  type Intent,
   type Receipt,
+  type Refusal,
   UNKNOWN,
   type Unknown,
 } from "./handover.ts";
+import { nextOwed } from "./outbox.ts";
+import { sendPostBack } from "./post-back-sender.ts";
 import { accept, awaitsOffer, type Event, transition } from "./transition.ts";
+import { Watchers } from "./watchers.ts";
 
 const COMMAND = "command";
 
@@ -27,30 +34,48 @@ export class CommandObject extends DurableObject<Env> {
   /** When the alarm is set for; undefined before that was looked up. */
   #alarmAt: number | null | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Until when the connection that came for the command is taken to be handing it over. */
+  #claimedUntil = 0;
+  /** A post-back is on its way. */
+  #posting = false;
+  readonly #watchers = new Watchers();
 
   /**
-   * Accepts an order and makes the first attempt; the command is durable before the device hears of it.
-   * Repeating the call is harmless. Throws, and keeps nothing, where the device's object cannot be reached.
+   * Accepts an order and makes the first attempt; the command is durable before the device hears of it. Answers when
+   * it has ended, or after `waitMs` with what it has. Repeating the call is harmless. Throws, and keeps nothing, where
+   * the device's object cannot be reached.
    */
-  create(
+  async create(
     order: Order,
-  ): Promise<{ ok: true; command: CommandView } | { ok: false; reason: "deviceUnknown" | "queueFull" }> {
-    return this.#inTurn(async () => {
-      const standing = this.#load();
-      if (standing !== undefined) return { ok: true, command: view(standing) };
-      const accepted = accept(order, Date.now());
-      this.#commit(accepted);
-      const handover = await this.#offer(accepted).catch(async (error: unknown) => {
-        await this.#erase();
-        throw error;
-      });
-      if (handover.type === "refused") {
-        await this.#erase();
-        return { ok: false, reason: handover.reason };
-      }
-      await this.#apply(eventOf(handover));
-      return { ok: true, command: view(accepted) };
+    intent: Intent | null,
+    waitMs: number,
+  ): Promise<{ ok: true; command: CommandView } | ({ ok: false } & Refusal)> {
+    const created = await this.#inTurn(() => this.#create(order, intent));
+    if (!created.ok || waitMs === 0) return created;
+    await this.#end(waitMs);
+    return { ok: true, command: view(assertPresent(this.#load())) };
+  }
+
+  async #create(
+    order: Order,
+    intent: Intent | null,
+  ): Promise<{ ok: true; command: CommandView } | ({ ok: false } & Refusal)> {
+    const standing = this.#load();
+    if (standing !== undefined) return { ok: true, command: view(standing) };
+    const accepted = accept(order, Date.now());
+    this.#commit(accepted);
+    const handover = await this.#offer(accepted, intent).catch(async (error: unknown) => {
+      await this.#erase();
+      throw error;
     });
+    if (handover.type === "refused") {
+      await this.#erase();
+      return { ok: false, ...handover.refusal };
+    }
+    // Becomes durable with the event.
+    this.#command = { ...accepted, place: handover.place };
+    await this.#apply(eventOf(handover));
+    return { ok: true, command: view(accepted) };
   }
 
   /** The command as it stands. Writes nothing. */
@@ -59,13 +84,52 @@ export class CommandObject extends DurableObject<Env> {
     return command !== undefined && isOf(command, asker) ? { ok: true, command: view(command) } : UNKNOWN;
   }
 
-  /** Every entry of its history, the oldest first. Writes nothing. */
-  history(
-    asker: Asker,
-  ): { ok: true; command: CommandView; entries: Entry[]; wakeAt: number | null } | Unknown {
+  /** The command when it has ended, or after so many milliseconds as it stands. Writes nothing. */
+  async wait(asker: Asker, milliseconds: number): Promise<{ ok: true; command: CommandView } | Unknown> {
+    const found = this.read(asker);
+    if (!found.ok || hasEnded(found.command.state)) return found;
+    await this.#end(milliseconds);
+    return this.read(asker);
+  }
+
+  /** The entries after a sequence as they come, as lines of JSON (`Sighting`); null where none will. Writes nothing. */
+  watch(asker: Asker, after: number): { ok: true; sightings: ReadableStream<Uint8Array> | null } | Unknown {
     const command = this.#load();
     if (command === undefined || !isOf(command, asker)) return UNKNOWN;
-    return { ok: true, command: view(command), entries: command.history, wakeAt: wakeAt(command) };
+    const isOver = hasEnded(command.state) && command.history.length <= after;
+    return { ok: true, sightings: isOver ? null : this.#watchers.stream(() => this.#load(), after) };
+  }
+
+  /** Every entry of its history, the oldest first. Writes nothing. */
+  history(asker: Asker): ({ ok: true } & History) | Unknown {
+    const command = this.#load();
+    if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+    const { history: entries, postBacks, unrecorded } = command;
+    return { ok: true, command: view(command), entries, postBacks, unrecorded, wakeAt: wakeAt(command) };
+  }
+
+  /** Asks to cancel; `conflict` where it has ended. */
+  cancel(
+    asker: Asker,
+  ): Promise<{ ok: true; command: CommandView } | Unknown | { ok: false; reason: "ended" }> {
+    return this.#inTurn(async () => {
+      const command = this.#load();
+      if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+      if (hasEnded(command.state)) return { ok: false, reason: "ended" };
+      await this.#apply({ type: "cancelRequested", inFlight: Date.now() < this.#claimedUntil });
+      return { ok: true, command: view(assertPresent(this.#load())) };
+    });
+  }
+
+  /** Erases a command that has ended, with its payload, response and history. */
+  erase(asker: Asker): Promise<{ ok: true } | Unknown | { ok: false; reason: "live" }> {
+    return this.#inTurn(async () => {
+      const command = this.#load();
+      if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+      if (!hasEnded(command.state)) return { ok: false, reason: "live" };
+      await this.#forget(command);
+      return { ok: true };
+    });
   }
 
   /** The device has connected and comes for what waits for it. */
@@ -77,13 +141,17 @@ export class CommandObject extends DurableObject<Env> {
       if (hasEnded(command.state)) return { type: "ended", status: command.state.status };
       if (!awaitsOffer(command.state))
         return { type: effects.some(({ type }) => type === "cancel") ? "cancel" : "nothing" };
+      this.#claimedUntil = Date.now() + OFFER_TIMEOUT_MS;
       return { type: "deliver", delivery: deliveryOf(command) };
     });
   }
 
   /** The connection that had claimed the command has taken it. */
   handedOver(connection: string): Promise<void> {
-    return this.#inTurn(() => this.#apply({ type: "handedOver", connection }));
+    return this.#inTurn(() => {
+      this.#claimedUntil = 0;
+      return this.#apply({ type: "handedOver", connection });
+    });
   }
 
   /** The connection has taken the cancellation. */
@@ -127,7 +195,9 @@ export class CommandObject extends DurableObject<Env> {
         console.error({ event: "alarmFailed", command: this.ctx.id.toString(), error: String(error) });
       }
       const command = this.#load();
-      if (command !== undefined) this.#arm(command);
+      // What is still due could not be done: not at once again, but soon.
+      if (command !== undefined && this.#alarmAt === null)
+        this.#setAlarm(Math.max(wakeAt(command), Date.now() + SECOND));
     });
   }
 
@@ -156,16 +226,24 @@ export class CommandObject extends DurableObject<Env> {
     this.ctx.storage.kv.put(COMMAND, command);
     this.#command = command;
     this.#arm(command);
+    this.#watchers.notify();
   }
 
-  /** Sets the alarm only where it has to ring earlier: ringing early is harmless, and each setting costs a row. */
+  /**
+   * Sets the alarm where it has to ring earlier: ringing early is harmless, and each setting costs a row. Of an ended
+   * command it is set to the time of erasing at once: ringing in between would cost more.
+   */
   #arm(command: Command): void {
     const next = wakeAt(command);
-    if (next === null || (this.#alarmAt !== null && this.#alarmAt !== undefined && this.#alarmAt <= next))
-      return;
-    this.#alarmAt = next;
+    const set = this.#alarmAt ?? null;
+    if (set !== null && (hasEnded(command.state) ? set === next : set <= next)) return;
+    this.#setAlarm(next);
+  }
+
+  #setAlarm(time: number): void {
+    this.#alarmAt = time;
     // Held by the output gate like any write; a failure resets the object.
-    void this.ctx.storage.setAlarm(next);
+    void this.ctx.storage.setAlarm(time);
   }
 
   async #act(effect: Effect): Promise<void> {
@@ -175,7 +253,7 @@ export class CommandObject extends DurableObject<Env> {
     try {
       switch (effect.type) {
         case "offer":
-          return await this.#apply(eventOf(await this.#offer(command)));
+          return await this.#apply(eventOf(await this.#offer(command, null)));
         case "check": {
           const { connection, asked } = effect;
           const answer = await reach(this.env.DEVICES, device, (stub) => stub.check(connection, asked));
@@ -191,7 +269,14 @@ export class CommandObject extends DurableObject<Env> {
           const { state } = command;
           if (!hasEnded(state)) return;
           await reach(this.env.DEVICES, device, (stub) => stub.settle(id, state.status));
+          return;
         }
+        case "postBack":
+          // Not awaited: a receiver that is slow, or hangs, holds up neither this step nor the next.
+          this.ctx.waitUntil(this.#post());
+          return;
+        case "erase":
+          return await this.#forget(command);
       }
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
@@ -200,18 +285,57 @@ export class CommandObject extends DurableObject<Env> {
     }
   }
 
-  async #offer(command: Command): Promise<Handover> {
+  async #offer(command: Command, intent: Intent | null): Promise<Handover> {
     const { account, device } = command.order;
     const delivery = deliveryOf(command);
     return await reach(this.env.DEVICES, this.env.DEVICES.idFromString(device), (stub) =>
-      stub.offer(account, delivery),
+      stub.offer(account, delivery, intent),
     );
+  }
+
+  /** Sends the post-backs that are owed, one after the other, until none is or one has failed. */
+  async #post(): Promise<void> {
+    if (this.#posting) return;
+    this.#posting = true;
+    try {
+      for (;;) {
+        const command = this.#load();
+        const entry = command && nextOwed(command);
+        if (command === undefined || entry === undefined) return;
+        const outcome = await sendPostBack(command, entry, this.env);
+        const effects = await this.#inTurn(async () =>
+          this.#decide({ type: "postBackTried", sequence: entry.sequence, outcome }),
+        );
+        if (!effects.some(({ type }) => type === "postBack")) return;
+      }
+    } finally {
+      this.#posting = false;
+    }
+  }
+
+  /** Resolves when the command has ended, or after so many milliseconds. */
+  async #end(milliseconds: number): Promise<void> {
+    const until = Date.now() + milliseconds;
+    for (let left = milliseconds; left > 0; left = until - Date.now()) {
+      const command = this.#load();
+      if (command === undefined || hasEnded(command.state)) return;
+      await this.#watchers.change(left);
+    }
+  }
+
+  /** Takes the command off its device's list, then erases it. */
+  async #forget({ order, place }: Command): Promise<void> {
+    await reach(this.env.DEVICES, this.env.DEVICES.idFromString(order.device), (stub) =>
+      stub.forget(order.id, place),
+    );
+    await this.#erase();
   }
 
   async #erase(): Promise<void> {
     await this.ctx.storage.deleteAll();
     this.#command = undefined;
     this.#alarmAt = null;
+    this.#watchers.notify();
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
@@ -225,7 +349,7 @@ function isOf({ order }: Command, asker: Asker): boolean {
   return order.account === asker.account && order.device === asker.device;
 }
 
-function view({ history: _, ...command }: Command): CommandView {
+function view({ history: _, postBacks: __, ...command }: Command): CommandView {
   return command;
 }
 
@@ -244,7 +368,7 @@ function eventOf(handover: Handover): Event {
     case "queued":
       return { type: "queued" };
     case "refused":
-      // The device knew the command when it was accepted, so a device that does not is one that is no more.
+      // The device's object knew it when it was accepted, so a device that does not is one that is no more.
       return { type: "deviceRemoved" };
   }
 }

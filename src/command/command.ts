@@ -1,4 +1,4 @@
-import { DELIVERY_TIMEOUT_MS, EXECUTION_TIMEOUT_MS } from "../limits.ts";
+import { DAY, DELIVERY_TIMEOUT_MS, EXECUTION_TIMEOUT_MS, RETENTION_DAYS } from "../limits.ts";
 
 /** The command: what was asked, where it stands, and how it came there. Times are milliseconds since 1970. */
 
@@ -79,6 +79,8 @@ export interface Order {
   deliveryTimeoutMs: number;
   executionTimeoutMs: number;
   whenOffline: "queue" | "fail";
+  /** How long it is kept after its end. */
+  retentionMs: number;
 }
 
 /** How an order's optional members read where the caller left them out. */
@@ -88,6 +90,7 @@ export const ORDER_DEFAULTS = {
   deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
   executionTimeoutMs: EXECUTION_TIMEOUT_MS,
   whenOffline: "queue",
+  retentionMs: RETENTION_DAYS * DAY,
 } as const satisfies Partial<Order>;
 
 /** Words on a status, and how far the device says it is (0 to 100). */
@@ -131,6 +134,36 @@ export interface Entry {
   cause: string;
   /** The report came after the command had ended, or twice, and changed nothing. */
   late: boolean;
+  /** The words on the status, and when the command would have expired, as they were then. */
+  detail: Detail | null;
+  expiresAt: number;
+}
+
+/** One try at a post-back, for the history. */
+export interface PostBackAttempt {
+  /** The history entry that it tells of. */
+  sequence: number;
+  at: number;
+  /** The receiver's HTTP status; null where none came. */
+  status: number | null;
+  outcome: "accepted" | "failed" | "gone";
+}
+
+/**
+ * The post-backs of a command. Which are owed follows from the history: every change of status after `told`.
+ * So the outbox is committed with the status, being the same row.
+ */
+export interface PostBacks {
+  /** The sequence of the last entry that the receiver has accepted. */
+  told: number;
+  /** Failed attempts at the next one. */
+  attempts: number;
+  /** When the alarm begins the next attempt; null while none is owed. */
+  dueAt: number | null;
+  /** Why no more are sent; null while they are. */
+  over: "gone" | "givenUp" | null;
+  /** The latest attempts. */
+  log: PostBackAttempt[];
 }
 
 export interface Command {
@@ -147,6 +180,10 @@ export interface Command {
   history: Entry[];
   /** Reports that came after the history was full. */
   unrecorded: number;
+  /** Null where the order names no receiver. */
+  postBacks: PostBacks | null;
+  /** Its place in the device's list; null until the device's object has said. */
+  place: number | null;
 }
 
 export function hasEnded(state: State): state is Extract<State, { status: EndedStatus }> {

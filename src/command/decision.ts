@@ -23,7 +23,11 @@ export type Effect =
   /** Tell the device to cancel. */
   | { type: "cancel" }
   /** Let the device's object know that the command has ended. */
-  | { type: "settle" };
+  | { type: "settle" }
+  /** Send the post-back that is owed. */
+  | { type: "postBack" }
+  /** Erase the command: it has been kept for as long as it was to be. */
+  | { type: "erase" };
 
 /** Nothing happens. */
 export function unchanged(command: Command): Decision {
@@ -64,7 +68,7 @@ export function ended(
 
 /** An entry in the history that changes no status; once the history is full it is only counted. */
 export function noted(command: Command, now: number, cause: string, ...effects: Effect[]): Decision {
-  return { command: recordedIfRoom(command, now, cause, false), effects };
+  return { command: recordedIfRoom({ ...command, modifiedAt: now }, now, cause, false), effects };
 }
 
 /** A report that changes nothing, since it was repeated or came after the end. */
@@ -79,9 +83,18 @@ function recordedIfRoom(command: Command, now: number, cause: string, late: bool
 }
 
 function recorded(command: Command, at: number, cause: string, late: boolean): Command {
-  const { history, state, attempts } = command;
+  const { history, state, attempts, detail, expiresAt } = command;
   const attempt = attempts === 0 ? null : attempts;
-  const entry = { sequence: history.length + 1, at, status: state.status, attempt, cause, late };
+  const entry = {
+    sequence: history.length + 1,
+    at,
+    status: state.status,
+    attempt,
+    cause,
+    late,
+    detail,
+    expiresAt,
+  };
   return { ...command, history: [...history, entry] };
 }
 

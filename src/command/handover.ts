@@ -1,9 +1,19 @@
-import type { Command, EndedStatus, Status, Task } from "./command.ts";
+import type { Command, EndedStatus, Entry, PostBacks, Status, Task } from "./command.ts";
 
 /** What a command's object and its device's object say to each other, and to the edge. */
 
 /** A command as it is told outside, without its history. */
-export type CommandView = Omit<Command, "history">;
+export type CommandView = Omit<Command, "history" | "postBacks">;
+
+/** How a command came to stand where it does, and when something is due. */
+export interface History {
+  command: CommandView;
+  entries: Entry[];
+  /** Reports that came after the history was full. */
+  unrecorded: number;
+  postBacks: PostBacks | null;
+  wakeAt: number;
+}
 
 /** Who asks for a command: both have to be its own. */
 export interface Asker {
@@ -25,15 +35,31 @@ export interface Delivery {
   expirationDateTime: string;
 }
 
-/** What became of an offer to the device's object. */
+/**
+ * By what a caller's repeats are known: one command for one intent. `fingerprint` is of the request itself.
+ * A `first` request is no repeat of an earlier one, and is accepted beside it.
+ */
+export interface Intent {
+  key: string;
+  fingerprint: string;
+  first: boolean;
+}
+
+/** What became of an offer to the device's object. `place` is the command's in the device's list. */
 export type Handover =
   /** The device's connection took it. */
-  | { type: "sent"; connection: string }
+  | { type: "sent"; place: number; connection: string }
   /** It is listed, and waits for the device to connect. */
-  | { type: "offline" }
+  | { type: "offline"; place: number }
   /** It is listed behind commands that are being handed over. */
-  | { type: "queued" }
-  | { type: "refused"; reason: "deviceUnknown" | "queueFull" };
+  | { type: "queued"; place: number }
+  | { type: "refused"; refusal: Refusal };
+
+/** Why a command was not taken. */
+export type Refusal =
+  | { reason: "deviceUnknown" | "queueFull" }
+  /** It repeats this command; `same` where the request is the same, too. */
+  | { reason: "repeated"; command: string; same: boolean };
 
 /** What a connection that has come for a command is to do about it. */
 export type Claim =

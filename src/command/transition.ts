@@ -6,10 +6,11 @@ import {
   OFFER_TIMEOUT_MS,
   PING_TIMEOUT_MS,
 } from "../limits.ts";
-import { answerBy, backoff } from "./clocks.ts";
+import { answerBy, backoff, eraseAt } from "./clocks.ts";
 import {
   type Command,
   type Detail,
+  type EndedStatus,
   type ErrorName,
   hasEnded,
   type LiveStatus,
@@ -19,6 +20,8 @@ import {
   type State,
 } from "./command.ts";
 import { absorbed, type Decision, ended, entered, noted, replaced, unchanged } from "./decision.ts";
+import { owingPostBacks, postBackTried } from "./outbox.ts";
+import type { PostBackOutcome } from "./post-back.ts";
 
 /**
  * The lifecycle of a command, decided purely: no clock, no chance, no I/O.
@@ -51,6 +54,8 @@ export type Event =
   /** The socket took the cancellation. */
   | { type: "cancelSent" }
   | { type: "deviceRemoved" }
+  /** A post-back of this entry was tried. */
+  | { type: "postBackTried"; sequence: number; outcome: PostBackOutcome }
   /** The service itself failed. */
   | { type: "faulted"; message: string };
 
@@ -59,6 +64,7 @@ type In<Status extends State["status"]> = Extract<State, { status: Status }>;
 /** A command as it is accepted. */
 export function accept(order: Order, now: number): Command {
   const cause = "The command was accepted.";
+  const expiresAt = now + order.deliveryTimeoutMs;
   return {
     order,
     createdAt: now,
@@ -66,9 +72,22 @@ export function accept(order: Order, now: number): Command {
     attempts: 0,
     state: { status: "requesting", offerAt: now + OFFER_TIMEOUT_MS },
     detail: null,
-    expiresAt: now + order.deliveryTimeoutMs,
-    history: [{ sequence: 1, at: now, status: "requesting", attempt: null, cause, late: false }],
+    expiresAt,
+    history: [
+      {
+        sequence: 1,
+        at: now,
+        status: "requesting",
+        attempt: null,
+        cause,
+        late: false,
+        detail: null,
+        expiresAt,
+      },
+    ],
     unrecorded: 0,
+    postBacks: order.postBackUri === null ? null : { told: 1, attempts: 0, dueAt: null, over: null, log: [] },
+    place: null,
   };
 }
 
@@ -77,8 +96,13 @@ export function accept(order: Order, now: number): Command {
  * ended but for its history. Where nothing changes, the very same command is returned.
  */
 export function transition(command: Command, event: Event, now: number): Decision {
+  if (event.type === "postBackTried") return postBackTried(command, event.sequence, event.outcome, now);
+  return owingPostBacks(live(command, event, now), now);
+}
+
+function live(command: Command, event: Exclude<Event, { type: "postBackTried" }>, now: number): Decision {
   const { state } = command;
-  if (hasEnded(state)) return afterEnd(command, event, now);
+  if (hasEnded(state)) return afterEnd(command, state, event, now);
   switch (event.type) {
     case "woke":
       return woke(command, state, now);
@@ -324,11 +348,12 @@ function cancelRequested(command: Command, state: In<LiveStatus>, inFlight: bool
   return entered(command, now, cancel, "Cancellation was asked for.", { effects: [{ type: "cancel" }] });
 }
 
-function afterEnd(command: Command, event: Event, now: number): Decision {
+function afterEnd(command: Command, state: In<EndedStatus>, event: Event, now: number): Decision {
   if (event.type === "reported")
     return absorbed(command, now, `A report came after the end: ${event.report.type}.`);
   // It ended while it was on its way: the device need not begin.
   if (event.type === "handedOver")
     return absorbed(command, now, "It reached the device after its end.", { type: "cancel" });
-  return unchanged(command);
+  const isDue = event.type === "woke" && now >= eraseAt(command, state.endedAt);
+  return isDue ? { command, effects: [{ type: "erase" }] } : unchanged(command);
 }

@@ -1,12 +1,5 @@
-import { bearerToken, verifyJwt } from "../jwt.ts";
-import {
-  CLOCK_TOLERANCE_SECONDS,
-  DEVICE_TOKEN_SECONDS_MAX,
-  FRAMES_BURST_MAX,
-  FRAMES_PER_SECOND_MAX,
-} from "../limits.ts";
-import type { DeviceRecord } from "./device.ts";
-import { BEARER_SUBPROTOCOL_PREFIX, type Presence, pingFrame, SUBPROTOCOL } from "./protocol.ts";
+import { FRAMES_BURST_MAX, FRAMES_PER_SECOND_MAX } from "../limits.ts";
+import { type Presence, pingFrame } from "./protocol.ts";
 
 /** What a socket remembers over hibernation. */
 interface Attachment {
@@ -20,8 +13,20 @@ interface Attachment {
   drainedTo: number | null;
 }
 
+/** What commands are handed over to: a live socket, or a poll that is being answered. */
+export interface Channel {
+  readonly id: string;
+  readonly isOpen: boolean;
+  readonly presence: Presence;
+  /** The place up to which it has been given what waited; null once it has been given all. */
+  drainedTo: number | null;
+  /** Writes a frame; false where it was not taken. */
+  send(frame: string): boolean;
+  close(code: number, reason: string): void;
+}
+
 /** A device's live socket, with what it remembers. Several of these may stand for one socket at a time. */
-export class Connection {
+export class Connection implements Channel {
   readonly #socket: WebSocket;
 
   constructor(socket: WebSocket) {
@@ -123,55 +128,4 @@ export class Allowance {
     this.#frames--;
     return true;
   }
-}
-
-export type Admission =
-  | { ok: true; expiresAt: number; subprotocol: string | null }
-  | { ok: false; status: 400 | 401; message: string };
-
-/**
- * Whether a request may become the device's connection: signed with the device's own key for this service's origin,
- * valid for an hour at most (the contract, section 4).
- */
-export async function admit(
-  request: Request,
-  deviceId: string,
-  device: DeviceRecord,
-  now: number,
-): Promise<Admission> {
-  const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "")
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
-  const token =
-    bearerToken(request.headers.get("Authorization")) ??
-    offered
-      .find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))
-      ?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
-  if (token === undefined) {
-    return {
-      ok: false,
-      status: 401,
-      message: `Send the device's token as "Authorization: Bearer …" or as the subprotocol "${BEARER_SUBPROTOCOL_PREFIX}…".`,
-    };
-  }
-  if (offered.length > 0 && !offered.includes(SUBPROTOCOL)) {
-    return { ok: false, status: 400, message: `Offer the subprotocol "${SUBPROTOCOL}".` };
-  }
-  const verified = await verifyJwt(token, device.publicKey, {
-    issuer: deviceId,
-    subject: deviceId,
-    audience: new URL(request.url).origin,
-    requiredClaims: ["exp"],
-  });
-  if (!verified.ok) return { ok: false, status: 401, message: verified.message };
-  const expiresAt = (verified.payload.exp ?? 0) * 1_000;
-  if (expiresAt > now + (DEVICE_TOKEN_SECONDS_MAX + CLOCK_TOLERANCE_SECONDS) * 1_000) {
-    return {
-      ok: false,
-      status: 401,
-      message: `A device's token is valid for at most ${DEVICE_TOKEN_SECONDS_MAX} seconds; give it an earlier "exp".`,
-    };
-  }
-  return { ok: true, expiresAt, subprotocol: offered.length > 0 ? SUBPROTOCOL : null };
 }

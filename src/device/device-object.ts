@@ -1,13 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccountObject } from "../account/account-object.ts";
-import type { EndedStatus } from "../command/command.ts";
-import { type Delivery, type Handover, UNKNOWN, type Unknown } from "../command/handover.ts";
-import { OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
+import type { EndedStatus, Status } from "../command/command.ts";
+import { type Delivery, type Handover, type Intent, UNKNOWN, type Unknown } from "../command/handover.ts";
+import { OFFER_TIMEOUT_MS, PING_TIMEOUT_MS, POLL_PRESENCE_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
-import { Allowance, admit, Connection } from "./connection.ts";
+import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
+import { Allowance, type Channel, Connection } from "./connection.ts";
 import type { DeviceProperties, DeviceRecord, DeviceStatus, DeviceView } from "./device.ts";
-import { DeviceStore, type Listed } from "./device-store.ts";
-import { Dispatch } from "./dispatch.ts";
+import { DeviceStore, type Page } from "./device-store.ts";
+import { Dispatch, type Reply } from "./dispatch.ts";
+import { Poll } from "./poll.ts";
 import { CLOSE, cancelFrame, errorFrame, type Message, parseFrame, RPC_ERROR } from "./protocol.ts";
 
 /** One device: its properties, its connection, its presence, and its commands in the order they were accepted. */
@@ -15,6 +17,9 @@ export class DeviceObject extends DurableObject<Env> {
   readonly #store: DeviceStore;
   readonly #dispatch: Dispatch;
   readonly #allowance = new Allowance();
+  /** The poll that is being answered, and when the last one was. */
+  #poll: Poll | undefined;
+  #polledAt = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -29,7 +34,7 @@ export class DeviceObject extends DurableObject<Env> {
     // Answered by the platform, without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     // Evicted while it was handing over: go on where it stopped.
-    const connection = this.#current();
+    const connection = this.#socket();
     if (connection !== undefined && connection.drainedTo !== null)
       ctx.waitUntil(this.#dispatch.drain(connection));
   }
@@ -79,24 +84,31 @@ export class DeviceObject extends DurableObject<Env> {
     return { ok: true };
   }
 
-  /** At most `top` of the device's commands before a place, the newest first. Writes nothing. */
-  commands(account: string, before: number, top: number): { ok: true; commands: Listed[] } | Unknown {
-    return this.#of(account) === undefined
-      ? UNKNOWN
-      : { ok: true, commands: this.#store.before(before, top) };
+  /**
+   * At most `top` of the device's commands before a place, the newest first, and the place where the next page
+   * begins. `status` narrows to those that ended so, or, where it is a live one, to those that have not ended.
+   */
+  commands(
+    account: string,
+    before: number,
+    top: number,
+    status: Status | null,
+  ): ({ ok: true } & Page) | Unknown {
+    return this.#of(account) === undefined ? UNKNOWN : { ok: true, ...this.#store.page(before, top, status) };
   }
 
   // ---- For the command's object ----
 
   /** Takes a command into the list, and hands it over if the device is there and nothing waits before it. */
-  offer(account: string, delivery: Delivery): Handover {
-    if (this.#of(account) === undefined) return { type: "refused", reason: "deviceUnknown" };
-    return this.#dispatch.offer(delivery);
+  offer(account: string, delivery: Delivery, intent: Intent | null): Handover {
+    if (this.#of(account) === undefined) return { type: "refused", refusal: { reason: "deviceUnknown" } };
+    return this.#dispatch.offer(delivery, intent);
   }
 
   /** Whether a connection is alive. The first question sends `ping`; a `ping` left unanswered closes the connection. */
   check(id: string, asked: boolean): "lost" | "asked" | "answered" {
-    const connection = this.#current();
+    // A poll that was answered is as good as gone: the device speaks again when it asks again.
+    const connection = this.#socket();
     if (connection?.id !== id) return "lost";
     if (connection.pingedAt === null) {
       if (asked) return "answered";
@@ -113,6 +125,11 @@ export class DeviceObject extends DurableObject<Env> {
     return this.#current()?.send(cancelFrame(command)) ?? false;
   }
 
+  /** The command is being erased: it leaves the list. */
+  forget(command: string, place: number | null): void {
+    if (this.#store.device !== undefined) this.#store.forget(command, place);
+  }
+
   /** The command has ended without the device's word. */
   settle(command: string, status: EndedStatus): void {
     if (this.#store.device !== undefined) this.#store.end(command, status);
@@ -124,9 +141,9 @@ export class DeviceObject extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const device = this.#store.device;
     if (device === undefined || device.removed) {
-      return Response.json({ message: "There is no such device." }, { status: 404 });
+      return Response.json({ message: NO_SUCH_DEVICE.message }, { status: NO_SUCH_DEVICE.status });
     }
-    const admission = await admit(request, this.#id, device, Date.now());
+    const admission = await admitSocket(request, this.#id, device, Date.now());
     if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") {
       return Response.json({ message: admission.ok ? null : admission.message }, { status: 426 });
     }
@@ -137,13 +154,51 @@ export class DeviceObject extends DurableObject<Env> {
     this.ctx.acceptWebSocket(server);
     const connection = Connection.open(server, admission.expiresAt);
     older?.close(CLOSE.replaced, "A newer connection of this device has taken over.");
-    if (!device.connectedBefore) this.#store.put({ ...device, connectedBefore: true });
+    this.#rememberConnected(device);
     await this.#wakeBy(connection.expiresAt);
     this.ctx.waitUntil(this.#dispatch.begin(connection));
     const headers = new Headers(
       admission.subprotocol === null ? {} : { "Sec-WebSocket-Protocol": admission.subprotocol },
     );
     return new Response(null, { status: 101, webSocket: client, headers });
+  }
+
+  /**
+   * What waits for a device without a socket: frames, as soon as there is one, or none after so many milliseconds.
+   * A newer poll takes the older's place, as a newer connection does.
+   */
+  async poll(
+    token: string,
+    audience: string,
+    milliseconds: number,
+  ): Promise<{ ok: true; frames: string[] } | Refused> {
+    const device = await this.#admitted(token, audience);
+    if (!device.ok) return device;
+    this.#current()?.close(CLOSE.replaced, "The device asks for its messages instead.");
+    this.#rememberConnected(device.device);
+    const poll = new Poll();
+    this.#poll = poll;
+    await this.#dispatch.begin(poll);
+    const frames = await poll.answer(milliseconds);
+    this.#polledAt = Date.now();
+    return { ok: true, frames };
+  }
+
+  /** What a device without a socket says; answered with the frames that it is owed. */
+  async hear(
+    token: string,
+    audience: string,
+    text: string,
+  ): Promise<{ ok: true; frames: string[] } | Refused | { ok: false; status: 429 }> {
+    const device = await this.#admitted(token, audience);
+    if (!device.ok) return device;
+    const frames: string[] = [];
+    const reply = { send: (frame: string) => frames.push(frame) > 0 };
+    const messages = parseFrame(text);
+    if (!messages.every(() => this.#allowance.take(Date.now()))) return { ok: false, status: 429 };
+    await Promise.all(messages.map((message) => this.#receive(reply, message)));
+    this.#polledAt = Date.now();
+    return { ok: true, frames };
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -175,7 +230,7 @@ export class DeviceObject extends DurableObject<Env> {
     try {
       if (device.removed) return await this.#finishRemoval(device);
       await this.#dispatch.tellKept();
-      const connection = this.#current();
+      const connection = this.#socket();
       if (connection === undefined) return;
       if (connection.expiresAt <= Date.now()) {
         connection.close(CLOSE.tokenExpired, "The device's token has expired.");
@@ -189,16 +244,18 @@ export class DeviceObject extends DurableObject<Env> {
     }
   }
 
-  async #receive(connection: Connection, message: Message): Promise<void> {
+  async #receive(reply: Reply, message: Message): Promise<void> {
     switch (message.type) {
       case "answer":
-        connection.send(message.frame);
+        reply.send(message.frame);
         break;
-      case "presence":
-        connection.presence = message.state;
+      case "presence": {
+        const socket = this.#socket();
+        if (socket !== undefined) socket.presence = message.state;
         break;
+      }
       case "report":
-        await this.#dispatch.hear(connection, message.commandId, message.report);
+        await this.#dispatch.hear(reply, message.commandId, message.report);
         break;
       case "alive":
     }
@@ -220,17 +277,34 @@ export class DeviceObject extends DurableObject<Env> {
   }
 
   #view({ name, kind, platform, manufacturer, model, connectedBefore }: DeviceRecord): DeviceView {
-    const presence = this.#current()?.presence;
+    const hasPolled = Date.now() - this.#polledAt < POLL_PRESENCE_MS;
+    const presence = this.#current()?.presence ?? (hasPolled ? "active" : undefined);
     const absent: DeviceStatus = connectedBefore ? "Offline" : "Unknown";
     const status = presence === undefined ? absent : presence === "standby" ? "Standby" : "Online";
     return { id: this.#id, name, kind, platform, manufacturer, model, status };
   }
 
-  #current(): Connection | undefined {
+  /** What commands are handed over to now. */
+  #current(): Channel | undefined {
+    return this.#socket() ?? (this.#poll?.isOpen ? this.#poll : undefined);
+  }
+
+  #socket(): Connection | undefined {
     return this.ctx
       .getWebSockets()
       .map((socket) => new Connection(socket))
       .find((connection) => connection.isOpen);
+  }
+
+  async #admitted(token: string, audience: string): Promise<{ ok: true; device: DeviceRecord } | Refused> {
+    const device = this.#store.device;
+    if (device === undefined || device.removed) return NO_SUCH_DEVICE;
+    const admitted = await admitToken(token, audience, this.#id, device, Date.now());
+    return admitted.ok ? { ok: true, device } : admitted;
+  }
+
+  #rememberConnected(device: DeviceRecord): void {
+    if (!device.connectedBefore) this.#store.put({ ...device, connectedBefore: true });
   }
 
   /** Sets the alarm, unless it rings earlier anyway. */

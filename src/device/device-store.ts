@@ -1,8 +1,14 @@
-import type { EndedStatus, Report } from "../command/command.ts";
+import { ENDED, type EndedStatus, type Report, type Status } from "../command/command.ts";
+import type { Intent } from "../command/handover.ts";
 import type { DeviceRecord } from "./device.ts";
 
 const DEVICE = "device";
 const REPORT = "report:";
+
+/** Only commands that came with an intent have a row in the index, and pay for one. */
+const SCHEMA = `
+  CREATE TABLE commands (place INTEGER PRIMARY KEY, id TEXT NOT NULL, ended TEXT, intent TEXT, fingerprint TEXT);
+  CREATE UNIQUE INDEX intents ON commands (intent) WHERE intent IS NOT NULL;`;
 
 /** What a device said of a command. */
 export interface KeptReport {
@@ -14,6 +20,12 @@ export interface KeptReport {
 export interface Listed {
   id: string;
   place: number;
+}
+
+/** A page of a device's list; `next` is the place that the next one is to be before, null after the last. */
+export interface Page {
+  commands: Listed[];
+  next: number | null;
 }
 
 /**
@@ -39,9 +51,7 @@ export class DeviceStore {
   /** Writes the device. The table is made with the first writing: a constructor must leave an unused id empty. */
   put(device: DeviceRecord): void {
     if (this.device === undefined) {
-      this.#storage.sql.exec(
-        "CREATE TABLE commands (place INTEGER PRIMARY KEY, id TEXT NOT NULL, ended TEXT)",
-      );
+      this.#storage.sql.exec(SCHEMA);
     }
     this.#storage.kv.put(DEVICE, device);
     this.#device = device;
@@ -52,16 +62,25 @@ export class DeviceStore {
     return this.#openCommands();
   }
 
-  /** Adds a command at the end; adding it again changes nothing. */
-  add(id: string): number {
-    const open = this.#openCommands();
-    const known = open.get(id);
-    if (known !== undefined) return known;
+  /** Adds a command at the end, and answers its place. */
+  add(id: string, intent: Intent | null): number {
     const { place } = this.#storage.sql
-      .exec<{ place: number }>("INSERT INTO commands (id) VALUES (?) RETURNING place", id)
+      .exec<{ place: number }>(
+        "INSERT INTO commands (id, intent, fingerprint) VALUES (?, ?, ?) RETURNING place",
+        id,
+        intent?.key ?? null,
+        intent?.fingerprint ?? null,
+      )
       .one();
-    open.set(id, place);
+    this.#openCommands().set(id, place);
     return place;
+  }
+
+  /** The command that an intent has already, if it has one. */
+  findIntent(key: string): { id: string; fingerprint: string } | undefined {
+    return this.#storage.sql
+      .exec<{ id: string; fingerprint: string }>("SELECT id, fingerprint FROM commands WHERE intent = ?", key)
+      .toArray()[0];
   }
 
   /** Marks a command as ended; one that is not open is left as it is. */
@@ -73,13 +92,11 @@ export class DeviceStore {
     open.delete(id);
   }
 
-  /** Takes a command off the list: its own object does not know it. */
-  forget(id: string): void {
-    const open = this.#openCommands();
-    const place = open.get(id);
-    if (place === undefined) return;
-    this.#storage.sql.exec("DELETE FROM commands WHERE place = ?", place);
-    open.delete(id);
+  /** Takes a command off the list; without its place the whole list is searched. */
+  forget(id: string, place: number | null): void {
+    if (place === null) this.#storage.sql.exec("DELETE FROM commands WHERE id = ?", id);
+    else this.#storage.sql.exec("DELETE FROM commands WHERE place = ? AND id = ?", place, id);
+    this.#openCommands().delete(id);
   }
 
   /** At most `top` open commands behind a place, in order. */
@@ -93,15 +110,19 @@ export class DeviceStore {
     return page;
   }
 
-  /** At most `top` commands before a place, the newest first. */
-  before(place: number, top: number): Listed[] {
-    return this.#storage.sql
+  /** At most `top` commands before a place, the newest first; of a live status all that have not ended. */
+  page(before: number, top: number, status: Status | null): Page {
+    const ended = ENDED.find((name) => name === status);
+    const wanted = status === null ? "TRUE" : ended === undefined ? "ended IS NULL" : "ended = ?";
+    const found = this.#storage.sql
       .exec<{ id: string; place: number }>(
-        "SELECT id, place FROM commands WHERE place < ? ORDER BY place DESC LIMIT ?",
-        place,
-        top,
+        `SELECT id, place FROM commands WHERE place < ? AND ${wanted} ORDER BY place DESC LIMIT ?`,
+        ...[before, ...(ended === undefined ? [] : [ended]), top + 1],
       )
       .toArray();
+    // One more than the page tells whether there is another.
+    const commands = found.slice(0, top);
+    return { commands, next: found.length > top ? (commands.at(-1)?.place ?? null) : null };
   }
 
   /** Keeps a report that its command's object could not be told, behind those kept before. */

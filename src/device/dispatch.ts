@@ -1,14 +1,17 @@
 import type { Report } from "../command/command.ts";
 import type { CommandObject } from "../command/command-object.ts";
-import type { Claim, Delivery, Handover } from "../command/handover.ts";
+import type { Claim, Delivery, Handover, Intent } from "../command/handover.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
-import type { Connection } from "./connection.ts";
+import type { Channel } from "./connection.ts";
 import type { DeviceStore } from "./device-store.ts";
 import { cancelFrame, deliveryFrame, errorFrame, lateFrame, RPC_ERROR } from "./protocol.ts";
 
 /** Calls under way at once when many commands are asked or told: hides the hop to each without a stampede. */
 const WINDOW = 16;
+
+/** Where what a device is owed for its words goes: its connection, or the answer to its request. */
+export type Reply = Pick<Channel, "send">;
 
 /** What the dispatch needs of the device's object. */
 export interface Surroundings {
@@ -16,8 +19,8 @@ export interface Surroundings {
   id: string;
   commands: DurableObjectNamespace<CommandObject>;
   store: DeviceStore;
-  /** The device's open connection, if it has one. */
-  current(): Connection | undefined;
+  /** The device's open connection, if it has one: a socket, or a poll. */
+  current(): Channel | undefined;
   /** Has the object's alarm ring at this time at the latest. */
   wakeBy(time: number): Promise<void>;
 }
@@ -38,23 +41,31 @@ export class Dispatch {
   }
 
   /** Takes a command into the list, and hands it over if the device is there and nothing waits before it. */
-  offer(delivery: Delivery): Handover {
+  offer(delivery: Delivery, intent: Intent | null): Handover {
     const { store } = this.#around;
     const { commandId } = delivery;
-    if (!store.open.has(commandId) && store.open.size >= OPEN_COMMANDS_PER_DEVICE_MAX) {
-      return { type: "refused", reason: "queueFull" };
+    let known = store.open.get(commandId);
+    if (known === undefined) {
+      const earlier = intent && store.findIntent(intent.key);
+      if (intent && earlier && !intent.first) {
+        const same = earlier.fingerprint === intent.fingerprint;
+        return { type: "refused", refusal: { reason: "repeated", command: earlier.id, same } };
+      }
+      if (store.open.size >= OPEN_COMMANDS_PER_DEVICE_MAX)
+        return { type: "refused", refusal: { reason: "queueFull" } };
+      known = store.add(commandId, earlier ? null : intent);
     }
-    const place = store.add(commandId);
+    const place = known;
     const connection = this.#around.current();
-    if (connection === undefined) return { type: "offline" };
-    if (connection.drainedTo !== null && place > connection.drainedTo) return { type: "queued" };
+    if (connection === undefined) return { type: "offline", place };
+    if (connection.drainedTo !== null && place > connection.drainedTo) return { type: "queued", place };
     return this.#give(connection, delivery)
-      ? { type: "sent", connection: connection.id }
-      : { type: "offline" };
+      ? { type: "sent", place, connection: connection.id }
+      : { type: "offline", place };
   }
 
   /** A newer connection is there: it has taken nothing yet. */
-  begin(connection: Connection): Promise<void> {
+  begin(connection: Channel): Promise<void> {
     this.#taken = new Set();
     return this.drain(connection);
   }
@@ -63,7 +74,7 @@ export class Dispatch {
    * Gives a connection what waits, in the order of acceptance; what is offered meanwhile queues behind it.
    * What could not be asked for is asked for again by the alarm.
    */
-  async drain(connection: Connection): Promise<void> {
+  async drain(connection: Channel): Promise<void> {
     let failed = false;
     for (let place = connection.drainedTo ?? 0; connection.isOpen; ) {
       const window = this.#around.store.openAfter(place, WINDOW);
@@ -85,7 +96,7 @@ export class Dispatch {
   }
 
   /** Tells the commands that a connection has taken that it is gone; a newer connection has asked them itself. */
-  async tellLoss(connection: Connection): Promise<void> {
+  async tellLoss(connection: Channel): Promise<void> {
     if (this.#around.current() !== undefined) return;
     const upTo = connection.drainedTo ?? Number.POSITIVE_INFINITY;
     await this.#forEachOpen(upTo, (id) => this.#tell(id, (stub) => stub.connectionLost(connection.id)));
@@ -99,9 +110,9 @@ export class Dispatch {
   }
 
   /** Takes a report in. The device will not say it again, so one that cannot be told now is kept until it can. */
-  async hear(connection: Connection, command: string, report: Report): Promise<void> {
+  async hear(reply: Reply, command: string, report: Report): Promise<void> {
     try {
-      await this.#inOrder(command, () => this.#relay(connection, command, report));
+      await this.#inOrder(command, () => this.#relay(reply, command, report));
     } catch (error) {
       this.#log("reportKept", error);
       this.#around.store.keep({ command, report });
@@ -119,7 +130,7 @@ export class Dispatch {
   }
 
   /** What a command wants of a connection; undefined where its object could not be reached. */
-  async #claim(id: string, connection: Connection): Promise<Claim | undefined> {
+  async #claim(id: string, connection: Channel): Promise<Claim | undefined> {
     try {
       return await this.#command(id, (stub) => stub.claim(connection.id));
     } catch (error) {
@@ -129,7 +140,7 @@ export class Dispatch {
   }
 
   /** Does at once what a claim says, then tells the command; false where it could not be told. */
-  #follow(claim: Claim, id: string, connection: Connection): Promise<boolean> {
+  #follow(claim: Claim, id: string, connection: Channel): Promise<boolean> {
     const { store } = this.#around;
     switch (claim.type) {
       case "deliver":
@@ -143,7 +154,7 @@ export class Dispatch {
         store.end(id, claim.status);
         break;
       case "unknown":
-        store.forget(id);
+        store.forget(id, store.open.get(id) ?? null);
         break;
       case "nothing":
     }
@@ -151,7 +162,7 @@ export class Dispatch {
   }
 
   /** Writes a command to a connection, unless that has taken it already. */
-  #give(connection: Connection, delivery: Delivery): boolean {
+  #give(connection: Channel, delivery: Delivery): boolean {
     if (this.#taken.has(delivery.commandId)) return true;
     if (!connection.send(deliveryFrame(delivery))) return false;
     this.#taken.add(delivery.commandId);
@@ -159,20 +170,20 @@ export class Dispatch {
   }
 
   /** Tells a command what the device said of it, and the device what became of that. */
-  async #relay(connection: Connection | undefined, command: string, report: Report): Promise<void> {
+  async #relay(reply: Reply | undefined, command: string, report: Report): Promise<void> {
     const { commands, id: device, store } = this.#around;
     const id = objectId(commands, command);
     const receipt = id && (await reach(commands, id, (stub) => stub.report(device, report)));
     if (!receipt?.ok) {
       const message = `This device has no command "${command.slice(0, 64)}".`;
-      connection?.send(errorFrame(null, RPC_ERROR.invalidParams, message));
+      reply?.send(errorFrame(null, RPC_ERROR.invalidParams, message));
       return;
     }
     if (receipt.ended !== null) {
       store.end(command, receipt.ended);
       this.#taken.delete(command);
     }
-    if (receipt.late) connection?.send(lateFrame(command, receipt.status));
+    if (receipt.late) reply?.send(lateFrame(command, receipt.status));
   }
 
   /** Tells a command something, after what it is being told already; false where it could not be told. */

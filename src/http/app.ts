@@ -1,12 +1,16 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { CLIENT_REQUEST_ID_LENGTH_MAX } from "../limits.ts";
+import { serveCommand } from "./command.ts";
 import { serveCommands } from "./commands.ts";
 import { serveConnection } from "./connection.ts";
 import { serveDevices } from "./devices.ts";
-import { type Edge, resource } from "./edge.ts";
+import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
+import { serveMessages } from "./messages.ts";
 import { canonicalPath } from "./paths.ts";
+import { servePostBackSecret } from "./post-back-secret.ts";
+import { resource } from "./resource.ts";
 
 /** The edge: every request comes in here, is authenticated, and is passed to the one object it concerns. */
 export const app = new Hono<Edge>({ getPath: canonicalPath });
@@ -45,7 +49,10 @@ app.use((c, next) => (c.req.header("Upgrade") === undefined ? allowAnyOrigin(c, 
 resource(app, "/:profile/healthz", { GET: (c) => c.json({ status: "ok" }) });
 serveDevices(app);
 serveCommands(app);
+serveCommand(app);
 serveConnection(app);
+serveMessages(app);
+servePostBackSecret(app);
 
 app.notFound((c) => answerError(new ApiError("itemNotFound", "There is nothing at this address."), c));
 app.onError(answerError);

@@ -40,7 +40,8 @@ export async function readBody<Entries extends v.ObjectEntries>(
   return parsed.output;
 }
 
-function requireJsonType(contentType: string | undefined): void {
+/** Refuses a body that is not declared as JSON in UTF-8 (415). */
+export function requireJsonType(contentType: string | undefined): void {
   const [type = "", ...parameters] = (contentType ?? "").split(";").map((part) => part.trim().toLowerCase());
   const charset = parameters.find((parameter) => parameter.startsWith("charset="));
   const isUtf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);

@@ -1,29 +1,30 @@
 import type { Context, Hono } from "hono";
-import { hasEnded } from "../command/command.ts";
+import { ENDED, LIVE, type Status } from "../command/command.ts";
+import { commandEntity } from "../command/entity.ts";
 import type { CommandView } from "../command/handover.ts";
 import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX } from "../limits.ts";
-import { objectId, reach } from "../reach.ts";
+import { reach } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { deviceOf } from "./devices.ts";
+import type { Edge } from "./edge.ts";
+import { commandInProfile } from "./entities.ts";
+import { ApiError, notFound } from "./errors.ts";
+import { readIntent } from "./intent.ts";
+import { readWish } from "./order.ts";
+import { readWait } from "./prefer.ts";
 import {
   addressOf,
   contextOf,
-  type Edge,
   profileOf,
   readCount,
   readOptions,
   requireJsonAccepted,
   resource,
-} from "./edge.ts";
-import { commandEntity, historyEntity, plainCommandEntity, responseEntity, responseOf } from "./entities.ts";
-import { ApiError, notFound } from "./errors.ts";
-import { readWish } from "./order.ts";
+} from "./resource.ts";
 
-/** Seconds after which asking for a response payload again is worth while. */
-const RETRY_AFTER = "1";
+export const COMMANDS = "/:profile/me/devices/:device/commands";
 
-const COMMANDS = "/:profile/me/devices/:device/commands";
-
+/** A device's commands: sending one, and listing them. */
 export function serveCommands(app: Hono<Edge>): void {
   resource(app, COMMANDS, {
     POST: async (c) => {
@@ -32,25 +33,42 @@ export function serveCommands(app: Hono<Edge>): void {
       readOptions(c, []);
       const device = deviceOf(c).toString();
       const wish = await readWish(c);
+      const intent = await readIntent(c, wish);
+      const wait = readWait(c);
       const id = c.env.COMMANDS.newUniqueId();
-      const created = await reach(c.env.COMMANDS, id, (stub) =>
-        stub.create({ ...wish, id: id.toString(), account, device }),
-      );
-      if (!created.ok) {
-        if (created.reason === "deviceUnknown") throw notFound();
-        throw new ApiError(
-          "activityLimitReached",
-          "Too many commands wait for this device. Send again when some have ended.",
-          { headers: { "Retry-After": "60" } },
-        );
+      const order = { ...wish, id: id.toString(), account, device };
+      const created = await reach(c.env.COMMANDS, id, (stub) => stub.create(order, intent, wait));
+      if (created.ok) return answer(c, created.command);
+      switch (created.reason) {
+        case "deviceUnknown":
+          throw notFound();
+        case "queueFull":
+          throw new ApiError(
+            "activityLimitReached",
+            "Too many commands wait for this device. Send again when some have ended.",
+            {
+              headers: { "Retry-After": "60" },
+            },
+          );
+        case "repeated": {
+          if (!created.same) {
+            throw new ApiError(
+              "unprocessable",
+              "This Idempotency-Key was used with another body. Use a new key for another command.",
+            );
+          }
+          const first = c.env.COMMANDS.idFromString(created.command);
+          const found = await reach(c.env.COMMANDS, first, (stub) => stub.wait({ account, device }, wait));
+          if (!found.ok) throw notFound();
+          c.header("Idempotency-Replayed", "true");
+          return answer(c, found.command);
+        }
       }
-      const location = addressOf(c, `/me/devices/${device}/commands/${id}`);
-      return c.json(commandEntity(profileOf(c), created.command), 201, { Location: location });
     },
     GET: async (c) => {
       const { account } = await authorize(c, "Device.Command");
       requireJsonAccepted(c);
-      const options = readOptions(c, ["$top", "$skiptoken"]);
+      const options = readOptions(c, ["$top", "$skiptoken", "$filter", "$select"]);
       const top = readCount("$top", options.$top, COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX);
       const before = readCount(
         "$skiptoken",
@@ -58,76 +76,88 @@ export function serveCommands(app: Hono<Edge>): void {
         Number.MAX_SAFE_INTEGER,
         Number.MAX_SAFE_INTEGER,
       );
+      const status = readFilter(options.$filter);
+      const select = readSelect(options.$select);
       const deviceId = deviceOf(c);
       const device = deviceId.toString();
-      // One more than the page tells whether there is another.
-      const listed = await reach(c.env.DEVICES, deviceId, (stub) => stub.commands(account, before, top + 1));
+      const listed = await reach(c.env.DEVICES, deviceId, (stub) =>
+        stub.commands(account, before, top, status),
+      );
       if (!listed.ok) throw notFound();
-      const page = listed.commands.slice(0, top);
-      const commands = await Promise.all(
-        page.map(({ id }) =>
+      const found = await Promise.all(
+        listed.commands.map(({ id }) =>
           reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read({ account, device })),
         ),
       );
-      const last = page.at(-1);
+      // The device's list knows how a command has ended; what a live one is doing only its own object knows.
+      const commands = found.flatMap((read) =>
+        read.ok && (status === null || read.command.state.status === status) ? [read.command] : [],
+      );
+      const next = new URLSearchParams({
+        ...options,
+        $top: String(top),
+        $skiptoken: String(listed.next ?? ""),
+      });
       return c.json({
         "@odata.context": contextOf(c, `me/devices('${device}')/commands`),
-        value: commands.flatMap((found) => (found.ok ? [plainCommandEntity(found.command)] : [])),
-        ...(listed.commands.length > top &&
-          last !== undefined && {
-            "@odata.nextLink": addressOf(
-              c,
-              `/me/devices/${device}/commands?$top=${top}&$skiptoken=${last.place}`,
-            ),
-          }),
+        value: commands.map((command) => select(commandEntity(command))),
+        ...(listed.next !== null && {
+          "@odata.nextLink": addressOf(
+            c,
+            `/me/devices/${device}/commands?${next.toString().replaceAll("%24", "$")}`,
+          ),
+        }),
       });
     },
   });
+}
 
-  resource(app, `${COMMANDS}/:command`, {
-    GET: async (c) => c.json(commandEntity(profileOf(c), await readCommand(c))),
-  });
-
-  resource(app, `${COMMANDS}/:command/responsepayload`, {
-    GET: async (c) => {
-      const command = await readCommand(c);
-      const response = responseOf(command);
-      if (response !== undefined) {
-        return c.json(
-          responseEntity(profileOf(c), contextOf(c, "microsoft.graph.PayloadResponse"), response),
-        );
-      }
-      return c.body(null, 204, hasEnded(command.state) ? {} : { "Retry-After": RETRY_AFTER });
-    },
-  });
-
-  resource(app, `${COMMANDS}/:command/history`, {
-    GET: async (c) => {
-      const { account, id } = await openCommand(c);
-      const found = await reach(c.env.COMMANDS, id, (stub) =>
-        stub.history({ account, device: c.req.param("device") ?? "" }),
-      );
-      if (!found.ok) throw notFound();
-      return c.json(historyEntity(found.command, found.entries, found.wakeAt));
-    },
+function answer(c: Context<Edge>, command: CommandView): Response {
+  const { device, id } = command.order;
+  return c.json(commandInProfile(profileOf(c), command), 201, {
+    Location: addressOf(c, `/me/devices/${device}/commands/${id}`),
   });
 }
 
-/** Checks who calls and what is called for, up to the command's address. */
-async function openCommand(c: Context<Edge>): Promise<{ account: string; id: DurableObjectId }> {
-  const { account } = await authorize(c, "Device.Command");
-  requireJsonAccepted(c);
-  readOptions(c, []);
-  const id = objectId(c.env.COMMANDS, c.req.param("command") ?? "");
-  if (id === null) throw notFound();
-  return { account, id };
-}
-
-async function readCommand(c: Context<Edge>): Promise<CommandView> {
-  const { account, id } = await openCommand(c);
-  const found = await reach(c.env.COMMANDS, id, (stub) =>
-    stub.read({ account, device: c.req.param("device") ?? "" }),
+/** The status that is asked for; null where any will do. */
+function readFilter(filter: string | undefined): Status | null {
+  if (filter === undefined) return null;
+  const name = /^\s*status\s+eq\s+'([^']*)'\s*$/i.exec(filter)?.[1];
+  const status = [...LIVE, ...ENDED].find((candidate) => candidate === name);
+  if (status !== undefined) return status;
+  throw new ApiError(
+    "invalidRequest",
+    `"$filter" reads "status eq '…'", with one of ${[...LIVE, ...ENDED].join(", ")}.`,
   );
-  if (!found.ok) throw notFound();
-  return found.command;
+}
+
+const MEMBERS = [
+  "id",
+  "status",
+  "type",
+  "appServiceName",
+  "packageFamilyName",
+  "error",
+  "permissionTicket",
+  "postBackUri",
+  "payload",
+  "responsePayload",
+  "createdDateTime",
+  "lastModifiedDateTime",
+  "expirationDateTime",
+  "statusDetail",
+];
+
+/** What is left of an entity when only some of its members are asked for. */
+function readSelect(select: string | undefined): (entity: object) => object {
+  if (select === undefined) return (entity) => entity;
+  const names = select.split(",").map((name) => name.trim());
+  const unknown = names.find((name) => !MEMBERS.includes(name));
+  if (unknown !== undefined) {
+    throw new ApiError(
+      "invalidRequest",
+      `"$select" does not know "${unknown.slice(0, 64)}"; it knows ${MEMBERS.join(", ")}.`,
+    );
+  }
+  return (entity) => Object.fromEntries(Object.entries(entity).filter(([name]) => names.includes(name)));
 }

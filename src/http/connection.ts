@@ -1,7 +1,8 @@
 import type { Hono } from "hono";
 import { objectId, reach } from "../reach.ts";
-import { type Edge, resource } from "./edge.ts";
+import type { Edge } from "./edge.ts";
 import { ApiError, notFound } from "./errors.ts";
+import { resource } from "./resource.ts";
 
 /** The device's way in: an upgrade that its own object decides on. */
 export function serveConnection(app: Hono<Edge>): void {
@@ -16,13 +17,9 @@ export function serveConnection(app: Hono<Edge>): void {
       const response = await reach(c.env.DEVICES, id, (stub) => stub.fetch(request));
       if (response.status === 101) return response;
       const { message } = (await response.json()) as { message: string | null };
-      if (response.status === 404) throw notFound();
       // A WebSocket client cannot read why it was refused; a plain GET with the same token tells it.
-      if (!isUpgrade) throw upgradeRequired(message);
-      if (response.status === 400) throw new ApiError("invalidRequest", message ?? "");
-      throw new ApiError("InvalidAuthenticationToken", message ?? "", {
-        headers: { "WWW-Authenticate": 'Bearer realm="appia", error="invalid_token"' },
-      });
+      if (!isUpgrade && response.status !== 404) throw upgradeRequired(message);
+      throw refusalOf({ status: response.status, message: message ?? "" });
     },
   });
 }
@@ -36,4 +33,22 @@ function upgradeRequired(refusal: string | null = null): ApiError {
         headers,
         innerCode: "InvalidAuthenticationToken",
       });
+}
+
+/** What a device that was not let in is answered. */
+export function refusalOf({ status, message = "" }: { status: number; message?: string }): ApiError {
+  switch (status) {
+    case 400:
+      return new ApiError("invalidRequest", message);
+    case 404:
+      return notFound();
+    case 429:
+      return new ApiError("activityLimitReached", "The device sends too many messages.", {
+        headers: { "Retry-After": "1" },
+      });
+    default:
+      return new ApiError("InvalidAuthenticationToken", message, {
+        headers: { "WWW-Authenticate": 'Bearer realm="appia", error="invalid_token"' },
+      });
+  }
 }

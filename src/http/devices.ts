@@ -6,18 +6,18 @@ import { DEVICE_TEXT_LENGTH_MAX, DEVICES_PER_ACCOUNT_MAX, DEVICES_PER_PAGE } fro
 import { objectId, reach } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { readBody } from "./body.ts";
+import type { Edge } from "./edge.ts";
+import { deviceEntity } from "./entities.ts";
+import { ApiError, notFound } from "./errors.ts";
 import {
   addressOf,
   contextOf,
-  type Edge,
   profileOf,
   readCount,
   readOptions,
   requireJsonAccepted,
   resource,
-} from "./edge.ts";
-import { deviceEntity } from "./entities.ts";
-import { ApiError, notFound } from "./errors.ts";
+} from "./resource.ts";
 
 /** The device that the path names. Throws 404 before any object is woken where the id was never given out. */
 export function deviceOf(c: Context<Edge>): DurableObjectId {

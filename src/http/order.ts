@@ -1,12 +1,15 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { ORDER_DEFAULTS, type Order, type Task } from "../command/command.ts";
+import { refusePostBackUri } from "../command/post-back.ts";
+import { masterSecrets } from "../command/post-back-sender.ts";
 import { utf8Length } from "../json.ts";
 import {
   DAY,
   HOUR,
   MINUTE,
   PAYLOAD_BYTES_MAX,
+  RETENTION_DAYS_MAX,
   SECOND,
   SERVICE_NAME_LENGTH_MAX,
   TIMEOUT_MS_MAX,
@@ -86,11 +89,36 @@ export async function readWish(c: Context<Edge>): Promise<Wish> {
   return {
     task: readTask(body),
     permissionTicket: body.permissionTicket ?? ORDER_DEFAULTS.permissionTicket,
-    postBackUri: body.postBackUri ?? ORDER_DEFAULTS.postBackUri,
+    postBackUri: readPostBackUri(c, body.postBackUri),
     deliveryTimeoutMs: body.deliveryTimeout ?? ORDER_DEFAULTS.deliveryTimeoutMs,
     executionTimeoutMs: body.executionTimeout ?? ORDER_DEFAULTS.executionTimeoutMs,
     whenOffline: body.whenOffline ?? ORDER_DEFAULTS.whenOffline,
+    retentionMs: retentionMs(c.env),
   };
+}
+
+/** How long commands are kept after their end, from the var RETENTION_DAYS. */
+function retentionMs({ RETENTION_DAYS: text }: Partial<Env>): number {
+  const days = Number(text);
+  return Number.isFinite(days) && days > 0
+    ? Math.min(days, RETENTION_DAYS_MAX) * DAY
+    : ORDER_DEFAULTS.retentionMs;
+}
+
+/** Where post-backs may go is the service's choice: its own secrets travel there, and its own network is near. */
+function readPostBackUri(c: Context<Edge>, uri: string | null | undefined): string | null {
+  if (uri === null || uri === undefined) return null;
+  if (masterSecrets(c.env).length === 0) {
+    console.error({ event: "postBacksNotConfigured", message: "Set the secret POST_BACK_SECRETS." });
+    throw invalid('"postBackUri" cannot be used: this service has not set up post-backs. Leave it out.');
+  }
+  const ownHost = new URL(c.req.url).hostname;
+  const refusal = refusePostBackUri(uri, {
+    ownHost,
+    allowLoopback: c.env.POST_BACK_ALLOW_LOOPBACK === "true",
+  });
+  if (refusal !== null) throw invalid(refusal);
+  return uri;
 }
 
 function readTask({

@@ -154,7 +154,7 @@ describe("attempts", () => {
 
   test("an offer whose answer was lost is made again", () => {
     const accepted = accept(ORDER, START);
-    const { effects } = transition(accepted, { type: "woke" }, wakeAt(accepted) ?? 0);
+    const { effects } = transition(accepted, { type: "woke" }, wakeAt(accepted));
     expect(effects).toEqual([{ type: "offer" }]);
   });
 
@@ -232,16 +232,19 @@ describe("any story", () => {
     });
   });
 
-  test("a live command always has a next wake, and an ended one none", () => {
-    follow((command) => expect(wakeAt(command) === null).toBe(hasEnded(command.state)));
+  test("every command has a next wake: a live one its deadlines, an ended one its erasing", () => {
+    follow((command) => {
+      expect(wakeAt(command)).toBeLessThan(Number.POSITIVE_INFINITY);
+      if (hasEnded(command.state)) expect(wakeAt(command)).toBe(command.state.endedAt + ORDER.retentionMs);
+    });
   });
 
-  test("waking when it is due moves it on: no wake leads to another at the same time", () => {
+  test("waking when it is due moves it on: no wake leads to another at the same time, but for the erasing", () => {
     follow((command) => {
       const due = wakeAt(command);
-      if (due === null) return;
-      const next = wakeAt(transition(command, { type: "woke" }, due).command);
-      expect(next === null || next > due).toBe(true);
+      const { command: next, effects } = transition(command, { type: "woke" }, due);
+      if (hasEnded(command.state)) expect(effects).toEqual([{ type: "erase" }]);
+      else expect(wakeAt(next)).toBeGreaterThan(due);
     });
   });
 

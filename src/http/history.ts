@@ -1,0 +1,52 @@
+import { hasEnded, type State } from "../command/command.ts";
+import { dateTime } from "../command/entity.ts";
+import type { History } from "../command/handover.ts";
+
+/** A command's history, for people: every entry, why it is in its status, what happens next and when. */
+
+/** The answer to GET …/history. */
+export function historyEntity({ command, entries, unrecorded, postBacks, wakeAt }: History): object {
+  return {
+    status: command.state.status,
+    explanation: entries.findLast(({ late }) => !late)?.cause ?? null,
+    nextAction: nextAction(command.state),
+    nextActionDateTime: dateTime(wakeAt),
+    value: entries.map(({ sequence, at, status, attempt, cause, late }) => ({
+      sequence,
+      dateTime: dateTime(at),
+      status,
+      attempt,
+      cause,
+      late,
+    })),
+    unrecorded,
+    postBacks:
+      postBacks &&
+      postBacks.log.map(({ sequence, at, status, outcome }) => ({
+        sequence,
+        dateTime: dateTime(at),
+        status,
+        outcome,
+      })),
+  };
+}
+
+/** What the service does at the latest when the time comes, unless something happens before. */
+function nextAction(state: State): string {
+  if (hasEnded(state)) return "A post-back that is owed is sent, or the command is erased.";
+  switch (state.status) {
+    case "requesting":
+    case "retry":
+      return state.offerAt === null
+        ? "It is handed over as soon as the device connects; otherwise it expires."
+        : "It is handed over again, if the device is connected.";
+    case "sentToTarget":
+      return "The device is asked whether it is alive; without an answer the command is tried again or expires.";
+    case "executing":
+    case "custom":
+      return "It expires unless the device answers.";
+    case "cancel":
+    case "cancelling":
+      return "It counts as cancelled unless the device answers.";
+  }
+}

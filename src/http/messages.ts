@@ -1,0 +1,51 @@
+import type { Context, Hono } from "hono";
+import { readText } from "../json.ts";
+import { bearerToken } from "../jwt.ts";
+import { FRAME_BYTES_MAX } from "../limits.ts";
+import { objectId, reach } from "../reach.ts";
+import { requireJsonType } from "./body.ts";
+import { refusalOf } from "./connection.ts";
+import type { Edge } from "./edge.ts";
+import { ApiError, notFound } from "./errors.ts";
+import { readWait } from "./prefer.ts";
+import { requireJsonAccepted, resource } from "./resource.ts";
+
+/** The device's way in without a socket: the same JSON-RPC messages, over HTTP. */
+export function serveMessages(app: Hono<Edge>): void {
+  resource(app, "/:profile/devices/:device/messages", {
+    GET: async (c) => {
+      const { id, token, audience } = openDevice(c);
+      requireJsonAccepted(c);
+      const wait = readWait(c);
+      const polled = await reach(c.env.DEVICES, id, (stub) => stub.poll(token, audience, wait));
+      if (!polled.ok) throw refusalOf(polled);
+      return c.body(`[${polled.frames.join(",")}]`, 200, { "Content-Type": "application/json" });
+    },
+    POST: async (c) => {
+      const { id, token, audience } = openDevice(c);
+      requireJsonAccepted(c);
+      requireJsonType(c.req.header("Content-Type"));
+      const text = await readText(c.req.raw.body, FRAME_BYTES_MAX);
+      if (text === null)
+        throw new ApiError(
+          "requestTooLarge",
+          `The body is larger than ${FRAME_BYTES_MAX} bytes, or not UTF-8.`,
+        );
+      const heard = await reach(c.env.DEVICES, id, (stub) => stub.hear(token, audience, text));
+      if (!heard.ok) throw refusalOf(heard);
+      const [first, ...more] = heard.frames;
+      if (first === undefined) return c.body(null, 204);
+      const body = more.length === 0 ? first : `[${heard.frames.join(",")}]`;
+      return c.body(body, 200, { "Content-Type": "application/json" });
+    },
+  });
+}
+
+function openDevice(c: Context<Edge>): { id: DurableObjectId; token: string; audience: string } {
+  const token = bearerToken(c.req.header("Authorization"));
+  if (token === null)
+    throw refusalOf({ status: 401, message: 'Send the device\'s token as "Authorization: Bearer …".' });
+  const id = objectId(c.env.DEVICES, c.req.param("device") ?? "");
+  if (id === null) throw notFound();
+  return { id, token, audience: new URL(c.req.url).origin };
+}

@@ -1,0 +1,34 @@
+import type { Hono } from "hono";
+import { accountKey, writeSecret } from "../command/post-back.ts";
+import { masterSecrets } from "../command/post-back-sender.ts";
+import { authorize } from "./auth.ts";
+import type { Edge } from "./edge.ts";
+import { ApiError } from "./errors.ts";
+import { contextOf, readOptions, requireJsonAccepted, resource } from "./resource.ts";
+
+/**
+ * The secret that the account's post-backs are signed with. It is derived from the service's master secret, so the
+ * operator rotates all of them at once: while two are configured, both sign, and the older ones read `previous`.
+ */
+export function servePostBackSecret(app: Hono<Edge>): void {
+  resource(app, "/:profile/me/postbacksecret", {
+    GET: async (c) => {
+      const { account } = await authorize(c, "Device.Command");
+      requireJsonAccepted(c);
+      readOptions(c, []);
+      const keys = await Promise.all(masterSecrets(c.env).map((master) => accountKey(master, account)));
+      const [secret, ...previous] = keys.map(writeSecret);
+      if (secret === undefined) {
+        console.error({ event: "postBacksNotConfigured", message: "Set the secret POST_BACK_SECRETS." });
+        throw new ApiError(
+          "serviceNotAvailable",
+          "Post-backs are not set up at this service; its log says what is missing.",
+          {
+            headers: { "Retry-After": "3600" },
+          },
+        );
+      }
+      return c.json({ "@odata.context": contextOf(c, "me/postBackSecret"), secret, previous });
+    },
+  });
+}

@@ -9,7 +9,10 @@ const keySet = { keys: [{ ...(await exportJWK(publicKey)), ...named }] };
 
 /** All that a test can reach besides the service: the issuer's documents, and those of one that publishes no keys. */
 const network = new Map<string, object>([
-  ["https://issuer.test/.well-known/openid-configuration", { issuer: "https://issuer.test", jwks_uri: "https://issuer.test/keys" }],
+  [
+    "https://issuer.test/.well-known/openid-configuration",
+    { issuer: "https://issuer.test", jwks_uri: "https://issuer.test/keys" },
+  ],
   ["https://issuer.test/keys", keySet],
   ["https://keyless.test/.well-known/openid-configuration", { issuer: "https://keyless.test" }],
 ]);
@@ -31,6 +34,7 @@ export default defineConfig({
                 AUTH_ISSUER: "https://issuer.test",
                 AUTH_AUDIENCE: "appia-test",
                 AUTH_JWKS: JSON.stringify(keySet),
+                POST_BACK_SECRETS: "the-current-master-secret the-previous-one",
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
               },
               // Nothing that a test does leaves the machine.
@@ -43,7 +47,11 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, ...onNode] },
+        test: {
+          name: "workerd",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...onNode],
+        },
       },
       { test: { name: "node", include: onNode, testTimeout: 60_000, hookTimeout: 60_000 } },
     ],

@@ -1,4 +1,5 @@
-import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { appendFile, link, readFile, rm, writeFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 
@@ -29,6 +30,8 @@ export async function localVars(file: URL = DEV_VARS): Promise<LocalVars> {
       ".dev.vars was written by someone else: it has no LOCAL_SIGNING_KEY. Use that issuer's tokens, or move the file away and start again.",
     );
   }
+  // A file that an earlier version wrote lacks what has come since.
+  if (!/^POST_BACK_SECRETS=/m.test(text)) await appendFile(file, postBackVars());
   return { issuer: AUTH_ISSUER, audience: AUTH_AUDIENCE, signingKey: JSON.parse(LOCAL_SIGNING_KEY) as JWK };
 }
 
@@ -53,7 +56,7 @@ async function make(file: URL): Promise<void> {
     'AUTH_AUDIENCE="urn:appia:service"',
     `AUTH_JWKS='${JSON.stringify(keys)}'`,
     `LOCAL_SIGNING_KEY='${JSON.stringify(signingKey)}'`,
-    "",
+    postBackVars(),
   ].join("\n");
   // Written aside and linked into place: nobody reads half a file, and an existing one is never replaced.
   const aside = new URL(`${file.href}.${crypto.randomUUID()}`);
@@ -65,4 +68,9 @@ async function make(file: URL): Promise<void> {
   } finally {
     await rm(aside);
   }
+}
+
+/** Post-backs are signed with a secret of their own, and may go to this machine. */
+function postBackVars(): string {
+  return `POST_BACK_SECRETS="${randomBytes(32).toString("base64url")}"\nPOST_BACK_ALLOW_LOOPBACK="true"\n`;
 }

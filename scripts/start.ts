@@ -51,7 +51,7 @@ const COMMANDS = [
 
 async function main(): Promise<void> {
   const options = optionsFromEnvironment("kept");
-  const service = await step(`Starting the service on http://127.0.0.1:${options.port}`, async () => {
+  const service = await step("Starting the service", async () => {
     const started = await startService(options);
     await started.ready;
     return started;

@@ -16,8 +16,10 @@ export const PAYLOAD_DEPTH_MAX = 64;
 export const BODY_BYTES_MAX = 1024 * KIB;
 /** Levels of nesting in a body: a payload one level down. */
 export const BODY_DEPTH_MAX = PAYLOAD_DEPTH_MAX + 1;
-/** Bytes of a device's frame: the platform closes the socket over 1 MiB, so this is what can arrive. */
-export const FRAME_BYTES_MAX = 1024 * KIB;
+/** UTF-16 units of a device's frame: a response payload with generous white space and escapes, and its envelope. */
+export const FRAME_LENGTH_MAX = 1024 * KIB;
+/** Messages in one JSON-RPC batch of a device: each may be a call to another object. */
+export const BATCH_MESSAGES_MAX = 100;
 
 // ---- Names and addresses ----
 
@@ -46,9 +48,14 @@ export const COMMANDS_PER_PAGE = 20;
 export const COMMANDS_PER_PAGE_MAX = 100;
 /** Unfinished commands of one device: more is a runaway sender, and the device would drown on coming online. */
 export const OPEN_COMMANDS_PER_DEVICE_MAX = 20_000;
-/** History entries of one command that are kept one by one; later progress and stray reports are only counted. */
-export const HISTORY_ENTRIES_MAX = 1_000;
-/** UTF-16 units of a device's own words in history: progress message, drop reason, error message. */
+/**
+ * History entries of one command after which progress and stray reports are no longer listed. With the longest words
+ * and payloads a command stays below 2 MB, the most that the platform keeps in a row.
+ */
+export const HISTORY_ENTRIES_MAX = 500;
+/** UTF-16 units of words in a history entry. */
+export const HISTORY_WORDS_LENGTH_MAX = 256;
+/** UTF-16 units of a device's own words: progress message, drop reason, error message. */
 export const DEVICE_WORDS_LENGTH_MAX = 1_024;
 
 // ---- Times ----
@@ -70,6 +77,8 @@ export const LIVENESS_INTERVAL_MS = MINUTE;
 export const OFFER_TIMEOUT_MS = 10 * SECOND;
 /** Milliseconds a device has to answer `cancel` (the contract, section 3). */
 export const CANCEL_TIMEOUT_MS = MINUTE;
+/** Milliseconds between accepting a connection and handing over what waits: the handshake's answer goes out first. */
+export const HANDSHAKE_PAUSE_MS = 10;
 /** Attempts to hand a command over (the contract, section 3). */
 export const ATTEMPTS_MAX = 10;
 /** Milliseconds, the first backoff and the largest (the contract, section 3). */
@@ -126,6 +135,6 @@ export const POLL_PRESENCE_MS = 30 * SECOND;
 
 // ---- Floods ----
 
-/** Frames one connection may send a second, and at once; an object serves about as many requests a second. */
-export const FRAMES_PER_SECOND_MAX = 1_000;
-export const FRAMES_BURST_MAX = 2_000;
+/** Messages a device may send a second, and at once; an object serves about as many requests a second. */
+export const MESSAGES_PER_SECOND_MAX = 1_000;
+export const MESSAGES_BURST_MAX = 2_000;

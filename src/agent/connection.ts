@@ -1,5 +1,5 @@
 import { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from "../device/protocol.ts";
-import { FRAMES_BURST_MAX, FRAMES_PER_SECOND_MAX } from "../limits.ts";
+import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../limits.ts";
 import type { Clock } from "./clock.ts";
 
 /** Milliseconds between two `ping`s: below the minute after which common routers forget an idle connection. */
@@ -14,8 +14,8 @@ const CLOSE_TIMEOUT_MS = 3_000;
 const RETIREMENT_MS = 10_000;
 
 /** Frames a second, and at once: half of what the service calls a flood, as its clock is not ours. */
-const FRAMES_PER_SECOND = FRAMES_PER_SECOND_MAX / 2;
-const FRAMES_BURST = FRAMES_BURST_MAX / 2;
+const FRAMES_PER_SECOND = MESSAGES_PER_SECOND_MAX / 2;
+const FRAMES_BURST = MESSAGES_BURST_MAX / 2;
 /** Milliseconds between two helpings where more waits to be sent than may be. */
 const PACE_MS = 100;
 

@@ -104,8 +104,8 @@ export class CommandObject extends DurableObject<Env> {
   history(asker: Asker): ({ ok: true } & History) | Unknown {
     const command = this.#load();
     if (command === undefined || !isOf(command, asker)) return UNKNOWN;
-    const { history: entries, postBacks, unrecorded } = command;
-    return { ok: true, command: view(command), entries, postBacks, unrecorded, wakeAt: wakeAt(command) };
+    const { history: entries, postBacks } = command;
+    return { ok: true, command: view(command), entries, postBacks, wakeAt: wakeAt(command) };
   }
 
   /** Asks to cancel; `conflict` where it has ended. */

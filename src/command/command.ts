@@ -178,8 +178,6 @@ export interface Command {
   /** When it expires unless something happens; of an ended command, the clock that ran last. */
   expiresAt: number;
   history: Entry[];
-  /** Reports that came after the history was full. */
-  unrecorded: number;
   /** Null where the order names no receiver. */
   postBacks: PostBacks | null;
   /** Its place in the device's list; null until the device's object has said. */

@@ -1,4 +1,4 @@
-import { HISTORY_ENTRIES_MAX } from "../limits.ts";
+import { HISTORY_ENTRIES_MAX, HISTORY_WORDS_LENGTH_MAX } from "../limits.ts";
 import { expiry } from "./clocks.ts";
 import {
   type Command,
@@ -66,7 +66,7 @@ export function ended(
   });
 }
 
-/** An entry in the history that changes no status; once the history is full it is only counted. */
+/** An entry in the history that changes no status; once the history is full there is none. */
 export function noted(command: Command, now: number, cause: string, ...effects: Effect[]): Decision {
   return { command: recordedIfRoom({ ...command, modifiedAt: now }, now, cause, false), effects };
 }
@@ -77,25 +77,29 @@ export function absorbed(command: Command, now: number, cause: string, ...effect
 }
 
 function recordedIfRoom(command: Command, now: number, cause: string, late: boolean): Command {
-  return command.history.length >= HISTORY_ENTRIES_MAX
-    ? { ...command, unrecorded: command.unrecorded + 1 }
-    : recorded(command, now, cause, late);
+  return command.history.length < HISTORY_ENTRIES_MAX ? recorded(command, now, cause, late) : command;
 }
 
-function recorded(command: Command, at: number, cause: string, late: boolean): Command {
-  const { history, state, attempts, detail, expiresAt } = command;
+function recorded(command: Command, at: number, words: string, late: boolean): Command {
+  const { history, state, attempts, expiresAt } = command;
   const attempt = attempts === 0 ? null : attempts;
+  const detail = command.detail && { ...command.detail, message: clip(command.detail.message) };
   const entry = {
     sequence: history.length + 1,
     at,
     status: state.status,
     attempt,
-    cause,
+    cause: clip(words),
     late,
     detail,
     expiresAt,
   };
   return { ...command, history: [...history, entry] };
+}
+
+function clip<Words extends string | null>(words: Words): Words | string {
+  if (words === null || words.length <= HISTORY_WORDS_LENGTH_MAX) return words;
+  return `${words.slice(0, HISTORY_WORDS_LENGTH_MAX - 1)}…`;
 }
 
 function withState(command: Command, state: State): Command {

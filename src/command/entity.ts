@@ -43,7 +43,7 @@ export function responseOf(state: CommandView["state"]): unknown {
 export function commandAt(command: Command, entry: Entry): CommandView {
   const { history: _, ...view } = command;
   const { status, detail, expiresAt } = entry;
-  if (hasEnded(command.state) && status === command.state.status) return { ...view, detail, expiresAt };
+  if (hasEnded(command.state) && status === command.state.status) return view;
   return { ...view, modifiedAt: entry.at, detail, expiresAt, state: { status } as CommandView["state"] };
 }
 

@@ -9,8 +9,6 @@ export type CommandView = Omit<Command, "history" | "postBacks">;
 export interface History {
   command: CommandView;
   entries: Entry[];
-  /** Reports that came after the history was full. */
-  unrecorded: number;
   postBacks: PostBacks | null;
   wakeAt: number;
 }

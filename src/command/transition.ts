@@ -85,7 +85,6 @@ export function accept(order: Order, now: number): Command {
         expiresAt,
       },
     ],
-    unrecorded: 0,
     postBacks: order.postBackUri === null ? null : { told: 1, attempts: 0, dueAt: null, over: null, log: [] },
     place: null,
   };

@@ -1,4 +1,4 @@
-import { FRAMES_BURST_MAX, FRAMES_PER_SECOND_MAX } from "../limits.ts";
+import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../limits.ts";
 import { type Presence, pingFrame } from "./protocol.ts";
 
 /** What a socket remembers over hibernation. */
@@ -114,18 +114,18 @@ export class Connection implements Channel {
   }
 }
 
-/** Frames that a connection may still send: a bucket that fills steadily. Lives in memory, as a flood does. */
+/** Messages that a device may still send: a bucket that fills steadily. Lives in memory, as a flood does. */
 export class Allowance {
-  #frames = FRAMES_BURST_MAX;
+  #messages = MESSAGES_BURST_MAX;
   #filledAt = 0;
 
-  /** Takes one; false where the bucket is empty. */
-  take(now: number): boolean {
-    const filled = ((now - this.#filledAt) / 1_000) * FRAMES_PER_SECOND_MAX;
-    this.#frames = Math.min(FRAMES_BURST_MAX, this.#frames + Math.max(0, filled));
+  /** Takes so many; false where the bucket does not hold them. */
+  take(count: number, now: number): boolean {
+    const filled = ((now - this.#filledAt) / 1_000) * MESSAGES_PER_SECOND_MAX;
+    this.#messages = Math.min(MESSAGES_BURST_MAX, this.#messages + Math.max(0, filled));
     this.#filledAt = now;
-    if (this.#frames < 1) return false;
-    this.#frames--;
+    if (this.#messages < count) return false;
+    this.#messages -= count;
     return true;
   }
 }

@@ -2,15 +2,25 @@ import { DurableObject } from "cloudflare:workers";
 import type { AccountObject } from "../account/account-object.ts";
 import type { EndedStatus, Status } from "../command/command.ts";
 import { type Delivery, type Handover, type Intent, UNKNOWN, type Unknown } from "../command/handover.ts";
-import { OFFER_TIMEOUT_MS, PING_TIMEOUT_MS, POLL_PRESENCE_MS } from "../limits.ts";
+import { HANDSHAKE_PAUSE_MS, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS, POLL_PRESENCE_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
 import type { DeviceProperties, DeviceRecord, DeviceStatus, DeviceView } from "./device.ts";
 import { DeviceStore, type Page } from "./device-store.ts";
-import { Dispatch, type Reply } from "./dispatch.ts";
+import { Dispatch } from "./dispatch.ts";
 import { Poll } from "./poll.ts";
-import { CLOSE, cancelFrame, errorFrame, type Message, parseFrame, RPC_ERROR } from "./protocol.ts";
+import {
+  CLOSE,
+  cancelFrame,
+  errorFrame,
+  lateFrame,
+  type Message,
+  parseFrame,
+  type RequestId,
+  RPC_ERROR,
+  resultFrame,
+} from "./protocol.ts";
 
 /** One device: its properties, its connection, its presence, and its commands in the order they were accepted. */
 export class DeviceObject extends DurableObject<Env> {
@@ -156,7 +166,9 @@ export class DeviceObject extends DurableObject<Env> {
     older?.close(CLOSE.replaced, "A newer connection of this device has taken over.");
     this.#rememberConnected(device);
     await this.#wakeBy(connection.expiresAt);
-    this.ctx.waitUntil(this.#dispatch.begin(connection));
+    // The answer to the handshake goes out first: commands written to a socket that the device does not have yet
+    // would use up attempts, should it lose patience.
+    this.ctx.waitUntil(scheduler.wait(HANDSHAKE_PAUSE_MS).then(() => this.#dispatch.begin(connection)));
     const headers = new Headers(
       admission.subprotocol === null ? {} : { "Sec-WebSocket-Protocol": admission.subprotocol },
     );
@@ -193,23 +205,19 @@ export class DeviceObject extends DurableObject<Env> {
     const device = await this.#admitted(token, audience);
     if (!device.ok) return device;
     const frames: string[] = [];
-    const reply = { send: (frame: string) => frames.push(frame) > 0 };
-    const messages = parseFrame(text);
-    if (!messages.every(() => this.#allowance.take(Date.now()))) return { ok: false, status: 429 };
-    await Promise.all(messages.map((message) => this.#receive(reply, message)));
+    const isHeard = await this.#hear(text, (frame) => frames.push(frame));
     this.#polledAt = Date.now();
-    return { ok: true, frames };
+    return isHeard ? { ok: true, frames } : { ok: false, status: 429 };
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
     const connection = new Connection(socket);
-    if (!this.#allowance.take(Date.now())) return connection.close(CLOSE.flooded, "Too many frames.");
     connection.heard();
     if (typeof data !== "string") {
       connection.send(errorFrame(null, RPC_ERROR.invalidRequest, "Frames are text."));
-      return;
+    } else if (!(await this.#hear(data, (frame) => connection.send(frame)))) {
+      connection.close(CLOSE.flooded, "Too many messages.");
     }
-    await Promise.all(parseFrame(data).map((message) => this.#receive(connection, message)));
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -244,20 +252,38 @@ export class DeviceObject extends DurableObject<Env> {
     }
   }
 
-  async #receive(reply: Reply, message: Message): Promise<void> {
+  /** Hears a frame, and sends what is owed for it; false where the device says too much. */
+  async #hear(text: string, send: (frame: string) => unknown): Promise<boolean> {
+    const { messages, isBatch } = parseFrame(text);
+    if (!this.#allowance.take(messages.length, Date.now())) return false;
+    const answers = await Promise.all(messages.map((message) => this.#receive(message, send)));
+    const owed = answers.filter((answer) => answer !== null);
+    if (owed.length > 0) send(isBatch ? `[${owed.join(",")}]` : owed.join());
+    return true;
+  }
+
+  /** Does what a message asks, and says what it is answered: null where it wants no answer. */
+  async #receive(message: Message, send: (frame: string) => unknown): Promise<string | null> {
     switch (message.type) {
       case "answer":
-        reply.send(message.frame);
-        break;
+        return message.frame;
+      case "alive":
+        return null;
       case "presence": {
         const socket = this.#socket();
         if (socket !== undefined) socket.presence = message.state;
-        break;
+        return answerTo(message.request);
       }
-      case "report":
-        await this.#dispatch.hear(reply, message.commandId, message.report);
-        break;
-      case "alive":
+      case "report": {
+        const { commandId, report, request } = message;
+        const receipt = await this.#dispatch.hear(commandId, report);
+        if (receipt === null) {
+          const words = `This device has no command "${commandId.slice(0, 64)}".`;
+          return errorFrame(request, RPC_ERROR.invalidParams, words);
+        }
+        if (receipt !== "kept" && receipt.late) send(lateFrame(commandId, receipt.status));
+        return answerTo(request);
+      }
     }
   }
 
@@ -323,4 +349,9 @@ export class DeviceObject extends DurableObject<Env> {
   #log(event: string, error: unknown): void {
     console.error({ event, device: this.#id, error: String(error) });
   }
+}
+
+/** Most of what a device says is a notification; one that asks for an answer gets an empty one. */
+function answerTo(request: RequestId): string | null {
+  return request === null ? null : resultFrame(request, null);
 }

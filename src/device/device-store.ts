@@ -149,6 +149,8 @@ export class DeviceStore {
   }
 
   #openCommands(): Map<string, number> {
+    // Without a device there is no table: it was never made, or went with the device.
+    if (this.device === undefined) return new Map();
     this.#open ??= new Map(
       this.#storage.sql
         .exec<{ id: string; place: number }>(

@@ -1,17 +1,14 @@
 import type { Report } from "../command/command.ts";
 import type { CommandObject } from "../command/command-object.ts";
-import type { Claim, Delivery, Handover, Intent } from "../command/handover.ts";
+import type { Claim, Delivery, Handover, Intent, Receipt } from "../command/handover.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
 import type { Channel } from "./connection.ts";
 import type { DeviceStore } from "./device-store.ts";
-import { cancelFrame, deliveryFrame, errorFrame, lateFrame, RPC_ERROR } from "./protocol.ts";
+import { cancelFrame, deliveryFrame } from "./protocol.ts";
 
 /** Calls under way at once when many commands are asked or told: hides the hop to each without a stampede. */
 const WINDOW = 16;
-
-/** Where what a device is owed for its words goes: its connection, or the answer to its request. */
-export type Reply = Pick<Channel, "send">;
 
 /** What the dispatch needs of the device's object. */
 export interface Surroundings {
@@ -34,7 +31,7 @@ export class Dispatch {
   /** What the current connection has taken, as far as memory reaches: nothing is sent twice on one connection. */
   #taken = new Set<string>();
   /** Words under way, by command: each hears them in the order they were said. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -65,9 +62,9 @@ export class Dispatch {
   }
 
   /** A newer connection is there: it has taken nothing yet. */
-  begin(connection: Channel): Promise<void> {
+  async begin(connection: Channel): Promise<void> {
     this.#taken = new Set();
-    return this.drain(connection);
+    await this.drain(connection);
   }
 
   /**
@@ -109,14 +106,18 @@ export class Dispatch {
     );
   }
 
-  /** Takes a report in. The device will not say it again, so one that cannot be told now is kept until it can. */
-  async hear(reply: Reply, command: string, report: Report): Promise<void> {
+  /**
+   * Takes a report in; null where the device has no such command. The device will not say it again, so a report that
+   * cannot be told now is kept until it can be.
+   */
+  async hear(command: string, report: Report): Promise<Receipt | "kept" | null> {
     try {
-      await this.#inOrder(command, () => this.#relay(reply, command, report));
+      return await this.#inOrder(command, () => this.#relay(command, report));
     } catch (error) {
       this.#log("reportKept", error);
       this.#around.store.keep({ command, report });
       await this.#around.wakeBy(Date.now() + OFFER_TIMEOUT_MS);
+      return "kept";
     }
   }
 
@@ -124,7 +125,7 @@ export class Dispatch {
   async tellKept(): Promise<void> {
     const { store } = this.#around;
     for (const [key, { command, report }] of store.kept()) {
-      await this.#relay(this.#around.current(), command, report);
+      await this.#relay(command, report);
       store.told(key);
     }
   }
@@ -169,21 +170,17 @@ export class Dispatch {
     return true;
   }
 
-  /** Tells a command what the device said of it, and the device what became of that. */
-  async #relay(reply: Reply | undefined, command: string, report: Report): Promise<void> {
+  /** Tells a command what the device said of it; null where it is not the device's. */
+  async #relay(command: string, report: Report): Promise<Receipt | null> {
     const { commands, id: device, store } = this.#around;
     const id = objectId(commands, command);
     const receipt = id && (await reach(commands, id, (stub) => stub.report(device, report)));
-    if (!receipt?.ok) {
-      const message = `This device has no command "${command.slice(0, 64)}".`;
-      reply?.send(errorFrame(null, RPC_ERROR.invalidParams, message));
-      return;
-    }
+    if (!receipt?.ok) return null;
     if (receipt.ended !== null) {
       store.end(command, receipt.ended);
       this.#taken.delete(command);
     }
-    if (receipt.late) reply?.send(lateFrame(command, receipt.status));
+    return receipt;
   }
 
   /** Tells a command something, after what it is being told already; false where it could not be told. */
@@ -212,7 +209,7 @@ export class Dispatch {
     }
   }
 
-  #inOrder(command: string, step: () => Promise<void>): Promise<void> {
+  #inOrder<T>(command: string, step: () => Promise<T>): Promise<T> {
     const before = this.#underWay.get(command) ?? Promise.resolve();
     const done = before.catch(() => undefined).then(step);
     this.#underWay.set(command, done);

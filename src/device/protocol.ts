@@ -1,7 +1,13 @@
 import type { Report } from "../command/command.ts";
 import type { Delivery } from "../command/handover.ts";
 import { depthOf, utf8Length } from "../json.ts";
-import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
+import {
+  BATCH_MESSAGES_MAX,
+  DEVICE_WORDS_LENGTH_MAX,
+  FRAME_LENGTH_MAX,
+  PAYLOAD_BYTES_MAX,
+  PAYLOAD_DEPTH_MAX,
+} from "../limits.ts";
 
 /**
  * The device protocol: JSON-RPC 2.0 messages between the service and a device. Pure and free of any platform,
@@ -66,37 +72,53 @@ export function lateFrame(commandId: string, status: string): string {
   return JSON.stringify({ jsonrpc: "2.0", method: "late", params: { id: commandId, status } });
 }
 
+/** A JSON-RPC answer without an error. */
+export function resultFrame(id: string | number, result: unknown): string {
+  return JSON.stringify({ jsonrpc: "2.0", id, result });
+}
+
 /** A JSON-RPC error answer; `id` is null where the message's own could not be read. */
-export function errorFrame(id: string | number | null, code: number, message: string): string {
+export function errorFrame(id: RequestId, code: number, message: string): string {
   return JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } });
 }
 
 export type Presence = "active" | "standby";
 
-/** A device's message, understood. */
+/** A device's message, understood. `request` is its own id where it wants an answer, null where it does not. */
 export type Message =
-  | { type: "report"; commandId: string; report: Report }
-  | { type: "presence"; state: Presence }
+  | { type: "report"; commandId: string; report: Report; request: RequestId }
+  | { type: "presence"; state: Presence; request: RequestId }
   /** An answer to `ping`, or another sign of life that asks for nothing. */
   | { type: "alive" }
   /** `frame` is the JSON-RPC answer that is owed. */
   | { type: "answer"; frame: string };
 
+export type RequestId = string | number | null;
+
 /**
  * Understands one text frame: a JSON-RPC message, or a batch of them (specification, section 6).
  * Never throws; what is wrong becomes a message of type `answer` with the error to send back.
  */
-export function parseFrame(text: string): Message[] {
+export function parseFrame(text: string): { messages: Message[]; isBatch: boolean } {
+  const single = (message: Message) => ({ messages: [message], isBatch: false });
+  if (text.length > FRAME_LENGTH_MAX) {
+    return single(
+      refusal(null, RPC_ERROR.invalidRequest, `A frame has at most ${FRAME_LENGTH_MAX} characters.`),
+    );
+  }
   let frame: unknown;
   try {
     frame = JSON.parse(text);
   } catch {
-    return [refusal(null, RPC_ERROR.parse, "This frame is not JSON.")];
+    return single(refusal(null, RPC_ERROR.parse, "This frame is not JSON."));
   }
-  if (!Array.isArray(frame)) return [parseMessage(frame)];
-  if (frame.length === 0)
-    return [refusal(null, RPC_ERROR.invalidRequest, "A batch holds at least one message.")];
-  return frame.map(parseMessage);
+  if (!Array.isArray(frame)) return single(parseMessage(frame));
+  if (frame.length === 0 || frame.length > BATCH_MESSAGES_MAX) {
+    return single(
+      refusal(null, RPC_ERROR.invalidRequest, `A batch holds 1 to ${BATCH_MESSAGES_MAX} messages.`),
+    );
+  }
+  return { messages: frame.map(parseMessage), isBatch: true };
 }
 
 function parseMessage(message: unknown): Message {
@@ -132,7 +154,7 @@ function parseCall(message: Record<string, unknown>): Message {
       const report = parseNotice(message.method, params);
       return typeof report === "string"
         ? refusal(id, RPC_ERROR.invalidParams, report)
-        : { type: "report", commandId: params.id, report };
+        : { type: "report", commandId: params.id, report, request: id };
     }
     case "presence":
       if (!isRecord(params) || (params.state !== "active" && params.state !== "standby")) {
@@ -142,11 +164,9 @@ function parseCall(message: Record<string, unknown>): Message {
           '"presence" needs params {"state": "active" or "standby"}.',
         );
       }
-      return { type: "presence", state: params.state };
+      return { type: "presence", state: params.state, request: id };
     case "ping":
-      return id === null
-        ? { type: "alive" }
-        : { type: "answer", frame: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":"pong"}` };
+      return id === null ? { type: "alive" } : { type: "answer", frame: resultFrame(id, "pong") };
     default:
       // A notification is never answered (specification, section 4.1); an unknown one may be a newer device's.
       return id === null
@@ -189,28 +209,23 @@ function parseResponse(message: Record<string, unknown>): Message {
   if (typeof id !== "string") {
     return refusal(null, RPC_ERROR.invalidRequest, 'A response\'s "id" is the id of the request it answers.');
   }
-  if (message.error === undefined)
-    return { type: "report", commandId: id, report: parseResult(message.result) };
-  const error = message.error;
+  // Libraries of JSON-RPC 1.0's manners write the member that does not apply as null.
+  const { error = null, result = null } = message;
+  if (error === null) return { type: "report", commandId: id, report: parseResult(result), request: null };
   if (
-    "result" in message ||
+    result !== null ||
     !isRecord(error) ||
-    !Number.isInteger(error.code) ||
+    typeof error.code !== "number" ||
     typeof error.message !== "string"
   ) {
-    return refusal(
-      id,
-      RPC_ERROR.invalidRequest,
-      'A response has a "result", or an "error" with an integer "code" and a "message".',
-    );
+    const message =
+      'A response has a "result", or an "error" with a number as "code" and a text as "message".';
+    return refusal(id, RPC_ERROR.invalidRequest, message);
   }
   const status =
     isRecord(error.data) && typeof error.data.status === "string" ? clip(error.data.status) : null;
-  return {
-    type: "report",
-    commandId: id,
-    report: { type: "failed", kind: kindOf(error.code), message: clip(error.message), status },
-  };
+  const report = { type: "failed", kind: kindOf(error.code), message: clip(error.message), status } as const;
+  return { type: "report", commandId: id, report, request: null };
 }
 
 function kindOf(code: unknown): Extract<Report, { type: "failed" }>["kind"] {
@@ -219,7 +234,7 @@ function kindOf(code: unknown): Extract<Report, { type: "failed" }>["kind"] {
 }
 
 function parseResult(result: unknown): Report {
-  if (result === null || result === undefined) return { type: "succeeded", payload: null };
+  if (result === null) return { type: "succeeded", payload: null };
   if (depthOf(result, PAYLOAD_DEPTH_MAX) > PAYLOAD_DEPTH_MAX) {
     return { type: "oversized", message: `The result is nested deeper than ${PAYLOAD_DEPTH_MAX} levels.` };
   }
@@ -229,11 +244,11 @@ function parseResult(result: unknown): Report {
     : { type: "succeeded", payload };
 }
 
-function refusal(id: string | number | null, code: number, message: string): Message {
+function refusal(id: RequestId, code: number, message: string): Message {
   return { type: "answer", frame: errorFrame(id, code, message) };
 }
 
-function rpcId(message: Record<string, unknown>): string | number | null {
+function rpcId(message: Record<string, unknown>): RequestId {
   return typeof message.id === "string" || typeof message.id === "number" ? message.id : null;
 }
 

@@ -29,7 +29,7 @@ function upgradeRequired(refusal: string | null = null): ApiError {
   const headers = { Upgrade: "websocket", Connection: "Upgrade" };
   return refusal === null
     ? new ApiError("upgradeRequired", message, { headers })
-    : new ApiError("upgradeRequired", `${message} ${refusal}`, {
+    : new ApiError("upgradeRequired", refusal, {
         headers,
         innerCode: "InvalidAuthenticationToken",
       });

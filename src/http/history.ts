@@ -5,7 +5,7 @@ import type { History } from "../command/handover.ts";
 /** A command's history, for people: every entry, why it is in its status, what happens next and when. */
 
 /** The answer to GET …/history. */
-export function historyEntity({ command, entries, unrecorded, postBacks, wakeAt }: History): object {
+export function historyEntity({ command, entries, postBacks, wakeAt }: History): object {
   return {
     status: command.state.status,
     explanation: entries.findLast(({ late }) => !late)?.cause ?? null,
@@ -19,7 +19,6 @@ export function historyEntity({ command, entries, unrecorded, postBacks, wakeAt 
       cause,
       late,
     })),
-    unrecorded,
     postBacks:
       postBacks &&
       postBacks.log.map(({ sequence, at, status, outcome }) => ({

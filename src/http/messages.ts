@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
 import { readText } from "../json.ts";
 import { bearerToken } from "../jwt.ts";
-import { FRAME_BYTES_MAX } from "../limits.ts";
+import { FRAME_LENGTH_MAX } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
 import { requireJsonType } from "./body.ts";
 import { refusalOf } from "./connection.ts";
@@ -25,11 +25,11 @@ export function serveMessages(app: Hono<Edge>): void {
       const { id, token, audience } = openDevice(c);
       requireJsonAccepted(c);
       requireJsonType(c.req.header("Content-Type"));
-      const text = await readText(c.req.raw.body, FRAME_BYTES_MAX);
+      const text = await readText(c.req.raw.body, FRAME_LENGTH_MAX);
       if (text === null)
         throw new ApiError(
           "requestTooLarge",
-          `The body is larger than ${FRAME_BYTES_MAX} bytes, or not UTF-8.`,
+          `The body is larger than ${FRAME_LENGTH_MAX} bytes, or not UTF-8.`,
         );
       const heard = await reach(c.env.DEVICES, id, (stub) => stub.hear(token, audience, text));
       if (!heard.ok) throw refusalOf(heard);

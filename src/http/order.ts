@@ -42,6 +42,7 @@ const READ_ONLY_MEMBERS = [
   "lastModifiedDateTime",
   "expirationDateTime",
   "statusDetail",
+  "value",
 ];
 
 function optional<Schema extends v.GenericSchema>(schema: Schema): v.NullishSchema<Schema, undefined> {
@@ -50,7 +51,8 @@ function optional<Schema extends v.GenericSchema>(schema: Schema): v.NullishSche
 
 function text(name: string, most: number): v.GenericSchema<string> {
   const message = `"${name}" is a text of 1 to ${most} characters.`;
-  return v.pipe(v.string(message), v.minLength(1, message), v.maxLength(most, message));
+  const isWellFormed = v.check((words: string) => words.isWellFormed(), message);
+  return v.pipe(v.string(message), v.minLength(1, message), v.maxLength(most, message), isWellFormed);
 }
 
 function timeout(name: string): v.GenericSchema<string, number> {

@@ -4,7 +4,7 @@ import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Allowance } from "../../src/device/connection.ts";
 import { SUBPROTOCOL } from "../../src/device/protocol.ts";
-import { FRAMES_BURST_MAX, FRAMES_PER_SECOND_MAX } from "../../src/limits.ts";
+import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../../src/limits.ts";
 import { APP_SERVICE, Api, answerOf, Device, LAUNCH_URI, ORIGIN } from "../stage.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -245,7 +245,7 @@ describe("bad frames harm nothing else", () => {
   test("a device that floods is closed with 1008", async () => {
     const api = new Api();
     const device = await Device.connected(api);
-    for (let frames = 0; frames < FRAMES_BURST_MAX + 2 * FRAMES_PER_SECOND_MAX; frames++)
+    for (let frames = 0; frames < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX; frames++)
       device.notifies("noise", {});
     await vi.waitFor(() => expect(device.closed?.code).toBe(1008), { timeout: 10_000 });
     await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Offline"));
@@ -254,11 +254,11 @@ describe("bad frames harm nothing else", () => {
   test("the allowance fills steadily up to its burst", () => {
     const allowance = new Allowance();
     let now = 1_000_000;
-    for (let frame = 0; frame < FRAMES_BURST_MAX; frame++) expect(allowance.take(now)).toBe(true);
-    expect(allowance.take(now)).toBe(false);
+    for (let frame = 0; frame < MESSAGES_BURST_MAX; frame++) expect(allowance.take(1, now)).toBe(true);
+    expect(allowance.take(1, now)).toBe(false);
     now += 1_000;
-    for (let frame = 0; frame < FRAMES_PER_SECOND_MAX; frame++) expect(allowance.take(now)).toBe(true);
-    expect(allowance.take(now)).toBe(false);
+    for (let frame = 0; frame < MESSAGES_PER_SECOND_MAX; frame++) expect(allowance.take(1, now)).toBe(true);
+    expect(allowance.take(1, now)).toBe(false);
   });
 });
 

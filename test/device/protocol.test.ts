@@ -6,7 +6,7 @@ import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from ".
 const ID = "c".repeat(64);
 
 function parse(message: unknown): Message[] {
-  return parseFrame(JSON.stringify(message));
+  return parseFrame(JSON.stringify(message)).messages;
 }
 
 function rpc(members: object): Message[] {
@@ -57,12 +57,25 @@ describe("what a device says", () => {
       { type: "failed", kind: "other", message: "No", status: "AppUnavailable" },
     ],
   ])("%j is a report", (message, report) => {
-    expect(rpc(message)).toEqual([{ type: "report", commandId: ID, report }]);
+    expect(rpc(message)).toEqual([{ type: "report", commandId: ID, report, request: null }]);
+  });
+
+  test("in the manner of JSON-RPC 1.0, with null for what does not apply, is understood", () => {
+    expect(rpc({ id: ID, result: { a: 1 }, error: null })).toMatchObject([{ report: { type: "succeeded" } }]);
+    expect(rpc({ id: ID, result: null, error: { code: 1.5, message: "No" } })).toMatchObject([
+      { report: { type: "failed" } },
+    ]);
+  });
+
+  test("as a request is a report that wants an answer", () => {
+    expect(rpc({ id: 7, method: "executing", params: { id: ID } })).toMatchObject([
+      { type: "report", request: 7 },
+    ]);
   });
 
   test("of its presence", () => {
     expect(rpc({ method: "presence", params: { state: "standby" } })).toEqual([
-      { type: "presence", state: "standby" },
+      { type: "presence", state: "standby", request: null },
     ]);
   });
 
@@ -122,6 +135,8 @@ describe("bad frames", () => {
     ['{"jsonrpc":"2.0","id":5,"result":1}', -32600],
     [`{"jsonrpc":"2.0","id":"${ID}","error":"no"}`, -32600],
     [`{"jsonrpc":"2.0","id":"${ID}","error":{"code":"x","message":"y"}}`, -32600],
+    [JSON.stringify(Array(101).fill({ jsonrpc: "2.0", method: "noise" })), -32600],
+    [JSON.stringify("x".repeat(1024 * 1024)), -32600],
     [`{"jsonrpc":"2.0","id":"${ID}","result":1,"error":{"code":1,"message":"y"}}`, -32600],
     ['{"jsonrpc":"2.0","method":"executing"}', -32602],
     ['{"jsonrpc":"2.0","method":"executing","params":[]}', -32602],
@@ -132,14 +147,14 @@ describe("bad frames", () => {
     [`{"jsonrpc":"2.0","method":"dropped","params":{"id":"${ID}","reason":5}}`, -32602],
     ['{"jsonrpc":"2.0","method":"presence","params":{"state":"away"}}', -32602],
   ])("%s is answered %i", (frame, code) => {
-    expect(errorOf(parseFrame(frame)).code).toBe(code);
+    expect(errorOf(parseFrame(frame).messages).code).toBe(code);
   });
 
   test("of any kind throw nothing, and get at least one message", () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.json()),
-        (text) => void expect(parseFrame(text).length).toBeGreaterThan(0),
+        (text) => void expect(parseFrame(text).messages.length).toBeGreaterThan(0),
       ),
     );
     fc.assert(
@@ -162,7 +177,7 @@ describe("bad frames", () => {
           } catch {
             return; // A BigInt: nothing that JSON could carry.
           }
-          expect(parseFrame(text).length).toBe(1);
+          expect(parseFrame(text).messages.length).toBe(1);
         },
       ),
     );

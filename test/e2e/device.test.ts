@@ -24,10 +24,9 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   service = await startLocally(folder.path);
 });
-afterAll(async () => {
-  await endsWholly(service);
-  await folder[Symbol.asyncDispose]();
-});
+// The last is done first.
+afterAll(() => folder[Symbol.asyncDispose]());
+afterAll(() => endsWholly(service));
 
 describe("a connected device", () => {
   test("opens a URI", async () => {

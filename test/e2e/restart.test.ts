@@ -19,10 +19,9 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   service = await startLocally(folder.path);
 });
-afterAll(async () => {
-  await endsWholly(service);
-  await folder[Symbol.asyncDispose]();
-});
+// The last is done first.
+afterAll(() => folder[Symbol.asyncDispose]());
+afterAll(() => endsWholly(service));
 
 test("a command that waits for its device outlasts a restart, as does its time", async () => {
   const before = await Caller.of(service);

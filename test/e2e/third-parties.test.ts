@@ -27,11 +27,10 @@ beforeAll(async () => {
   service = await startLocally(folder.path);
   terminator = await terminateTls(service.origin);
 });
-afterAll(async () => {
-  await terminator.close();
-  await endsWholly(service);
-  await folder[Symbol.asyncDispose]();
-});
+// The last is done first.
+afterAll(() => folder[Symbol.asyncDispose]());
+afterAll(() => endsWholly(service));
+afterAll(() => terminator.close());
 
 /** Graph's client of a user whom no other test knows. It gives its token to nobody but its hosts, over https. */
 async function graph({

@@ -146,11 +146,18 @@ const ALLOWED = [
   ["/me/devices", ["GET", "HEAD", "POST"]],
   ["/me/devices/{d}", ["DELETE", "GET", "HEAD", "PATCH"]],
   ["/me/devices/{d}/commands", ["GET", "HEAD", "POST"]],
-  ["/me/devices/{d}/commands/{c}", ["GET", "HEAD"]],
+  ["/me/devices/{d}/commands/{c}", ["DELETE", "GET", "HEAD"]],
+  ["/me/postBackSecret", ["GET", "HEAD"]],
+  ["/devices/{d}/messages", ["GET", "HEAD", "POST"]],
   ["/me/devices/{d}/commands/{c}/responsePayload", ["GET", "HEAD"]],
   ["/me/devices/{d}/commands/{c}/history", ["GET", "HEAD"]],
   ["/devices/{d}/connection", ["GET", "HEAD"]],
 ] as const;
+
+test("cancelling is only ever asked for", async () => {
+  const { status, headers } = await api.get(filled("/me/devices/{d}/commands/{c}/cancel"));
+  expect([status, headers.get("Allow")]).toEqual([405, "POST"]);
+});
 
 describe("a method that a resource does not have is answered with those that it has", () => {
   test.each(ALLOWED)("%s allows %s", async (path, allowed: readonly string[]) => {

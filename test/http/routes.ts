@@ -22,6 +22,7 @@ const COMMAND = ["Device.Command"];
 export const ROUTES_TO_ALL: readonly Route[] = [
   { method: "GET", path: "/me/devices", scopes: READ },
   { method: "POST", path: "/me/devices", scopes: WRITE, body: {} },
+  { method: "GET", path: "/me/postBackSecret", scopes: COMMAND },
 ];
 
 /** The routes to one device and to one command; the one that destroys comes last. */
@@ -40,6 +41,8 @@ export function routesTo({ device, command }: Ids): readonly Route[] {
     { method: "GET", path: `${one}/commands/${command}`, scopes: COMMAND },
     { method: "GET", path: `${one}/commands/${command}/responsePayload`, scopes: COMMAND },
     { method: "GET", path: `${one}/commands/${command}/history`, scopes: COMMAND },
+    { method: "POST", path: `${one}/commands/${command}/cancel`, scopes: COMMAND },
+    { method: "DELETE", path: `${one}/commands/${command}`, scopes: COMMAND },
     { method: "DELETE", path: one, scopes: WRITE },
   ];
 }

@@ -3,7 +3,7 @@ import { OFFER_TIMEOUT_MS, SECOND } from "../limits.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { type Command, hasEnded, type Order, type Report } from "./command.ts";
-import type { Effect } from "./decision.ts";
+import type { Decision, Effect } from "./decision.ts";
 import {
   type Asker,
   type Claim,
@@ -195,9 +195,10 @@ export class CommandObject extends DurableObject<Env> {
         console.error({ event: "alarmFailed", command: this.ctx.id.toString(), error: String(error) });
       }
       const command = this.#load();
-      // What is still due could not be done: not at once again, but soon.
-      if (command !== undefined && this.#alarmAt === null)
-        this.#setAlarm(Math.max(wakeAt(command), Date.now() + SECOND));
+      if (command === undefined || this.#alarmAt !== null) return;
+      const next = wakeAt(command);
+      // What is due and still could not be done is tried again soon, and not at once.
+      this.#setAlarm(next > Date.now() ? next : Date.now() + SECOND);
     });
   }
 
@@ -212,9 +213,28 @@ export class CommandObject extends DurableObject<Env> {
   #decide(event: Event): Effect[] {
     const before = this.#load();
     if (before === undefined) return [];
-    const { command, effects } = transition(before, event, Date.now());
+    const { command, effects } = this.#transition(before, event);
     if (command !== before) this.#commit(command);
     return effects;
+  }
+
+  /** What becomes of the command; a fault of the service itself ends it as `error`, and nothing else does. */
+  #transition(before: Command, event: Event): Decision {
+    try {
+      return transition(before, event, Date.now());
+    } catch (error) {
+      console.error({
+        event: "transitionFailed",
+        command: before.order.id,
+        on: event.type,
+        error: String(error),
+      });
+      return transition(
+        before,
+        { type: "faulted", message: "The service failed; its log says why." },
+        Date.now(),
+      );
+    }
   }
 
   async #apply(event: Event): Promise<void> {

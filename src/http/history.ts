@@ -4,12 +4,14 @@ import type { History } from "../command/handover.ts";
 
 /** A command's history, for people: every entry, why it is in its status, what happens next and when. */
 
+const POST_BACK_DUE = "The post-back that is owed is sent again, unless it is accepted before.";
+
 /** The answer to GET …/history. */
 export function historyEntity({ command, entries, postBacks, wakeAt }: History): object {
   return {
     status: command.state.status,
     explanation: entries.findLast(({ late }) => !late)?.cause ?? null,
-    nextAction: nextAction(command.state),
+    nextAction: postBacks?.dueAt === wakeAt ? POST_BACK_DUE : nextAction(command.state),
     nextActionDateTime: dateTime(wakeAt),
     value: entries.map(({ sequence, at, status, attempt, cause, late }) => ({
       sequence,
@@ -20,19 +22,18 @@ export function historyEntity({ command, entries, postBacks, wakeAt }: History):
       late,
     })),
     postBacks:
-      postBacks &&
-      postBacks.log.map(({ sequence, at, status, outcome }) => ({
+      postBacks?.log.map(({ sequence, at, status, outcome }) => ({
         sequence,
         dateTime: dateTime(at),
         status,
         outcome,
-      })),
+      })) ?? null,
   };
 }
 
 /** What the service does at the latest when the time comes, unless something happens before. */
 function nextAction(state: State): string {
-  if (hasEnded(state)) return "A post-back that is owed is sent, or the command is erased.";
+  if (hasEnded(state)) return "The command is erased.";
   switch (state.status) {
     case "requesting":
     case "retry":

@@ -28,7 +28,8 @@ export function servePostBackSecret(app: Hono<Edge>): void {
           },
         );
       }
-      return c.json({ "@odata.context": contextOf(c, "me/postBackSecret"), secret, previous });
+      // OData reads a single property under `value`; people look for it by its name.
+      return c.json({ "@odata.context": contextOf(c, "me/postBackSecret"), value: secret, secret, previous });
     },
   });
 }

@@ -4,6 +4,7 @@ import { backoff, wakeAt } from "../../src/command/clocks.ts";
 import { type Command, ENDED, hasEnded, LIVE, type Status } from "../../src/command/command.ts";
 import { accept, transition } from "../../src/command/transition.ts";
 import { ATTEMPTS_MAX, BACKOFF_MS_MAX, DAY, HISTORY_ENTRIES_MAX, MINUTE, SECOND } from "../../src/limits.ts";
+import { always } from "../always.ts";
 import { anyEvent, anyStory, commandIn, EVENTS, type EventName, ORDER, START } from "./commands.ts";
 
 /** Soon enough that no clock has run out. */
@@ -159,7 +160,7 @@ describe("attempts", () => {
   });
 
   test("the backoff doubles from 2 s to 5 min, and jitter is full", () => {
-    fc.assert(
+    always(
       fc.property(
         fc.integer({ min: 1, max: ATTEMPTS_MAX }),
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -210,7 +211,7 @@ describe("errors", () => {
 describe("any story", () => {
   /** Tells a story, and looks at every command on the way. */
   function follow(look: (command: Command, before: Command, now: number) => void): void {
-    fc.assert(
+    always(
       fc.property(anyStory, ({ whenOffline, attempts, steps }) => {
         let now = START;
         let command: Command = { ...accept({ ...ORDER, whenOffline }, START), attempts };
@@ -266,7 +267,7 @@ describe("any story", () => {
   });
 
   test("sentToTarget comes only from a socket, executing and custom only from the device", () => {
-    fc.assert(
+    always(
       fc.property(anyStory, anyEvent, ({ steps }, last) => {
         let command = accept(ORDER, START);
         for (const { event } of [...steps, { event: last }]) {

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { deliveryFrame, type Message, parseFrame } from "../../src/device/protocol.ts";
 import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX } from "../../src/limits.ts";
+import { always } from "../always.ts";
 
 const ID = "c".repeat(64);
 
@@ -151,13 +152,13 @@ describe("bad frames", () => {
   });
 
   test("of any kind throw nothing, and get at least one message", () => {
-    fc.assert(
+    always(
       fc.property(
         fc.oneof(fc.string(), fc.json()),
         (text) => void expect(parseFrame(text).messages.length).toBeGreaterThan(0),
       ),
     );
-    fc.assert(
+    always(
       fc.property(
         fc.record(
           {
@@ -186,7 +187,7 @@ describe("bad frames", () => {
 
 test("a delivery is JSON whatever the words in it, and carries the payload as it came", () => {
   const text = fc.string({ unit: "binary" });
-  fc.assert(
+  always(
     fc.property(text, text, fc.jsonValue(), (appServiceName, packageFamilyName, payload) => {
       const json = JSON.stringify(payload);
       const task = { type: "AppService", appServiceName, packageFamilyName, payload: json } as const;

@@ -209,12 +209,14 @@ export class CommandObject extends DurableObject<Env> {
     return this.#command;
   }
 
-  /** Decides on an event and commits; what remains to be done is the caller's. */
+  /** Decides on an event and commits; what remains to be done is the caller's, but for the post-backs. */
   #decide(event: Event): Effect[] {
     const before = this.#load();
     if (before === undefined) return [];
     const { command, effects } = this.#transition(before, event);
     if (command !== before) this.#commit(command);
+    // Not awaited: a receiver that is slow, or hangs, holds up neither this step nor the next.
+    if (effects.some(({ type }) => type === "postBack")) this.ctx.waitUntil(this.#post());
     return effects;
   }
 
@@ -292,8 +294,6 @@ export class CommandObject extends DurableObject<Env> {
           return;
         }
         case "postBack":
-          // Not awaited: a receiver that is slow, or hangs, holds up neither this step nor the next.
-          this.ctx.waitUntil(this.#post());
           return;
         case "erase":
           return await this.#forget(command);
@@ -323,10 +323,10 @@ export class CommandObject extends DurableObject<Env> {
         const entry = command && nextOwed(command);
         if (command === undefined || entry === undefined) return;
         const outcome = await sendPostBack(command, entry, this.env);
-        const effects = await this.#inTurn(async () =>
+        await this.#inTurn(async () =>
           this.#decide({ type: "postBackTried", sequence: entry.sequence, outcome }),
         );
-        if (!effects.some(({ type }) => type === "postBack")) return;
+        if (outcome.type !== "accepted") return;
       }
     } finally {
       this.#posting = false;

@@ -16,6 +16,11 @@ export interface Sighting {
 export class Watchers {
   readonly #waiting = new Set<() => void>();
 
+  /** How many wait now. */
+  get count(): number {
+    return this.#waiting.size;
+  }
+
   /** The command has changed. */
   notify(): void {
     for (const wake of [...this.#waiting]) wake();

@@ -20,7 +20,8 @@ const RETRY_AFTER = "1";
 export function serveCommand(app: Hono<Edge>): void {
   resource(app, `${COMMANDS}/:command`, {
     GET: async (c) => {
-      if (wantsEvents(c)) return await watch(c);
+      // Nobody would read, or end, the stream behind a HEAD.
+      if (wantsEvents(c) && c.req.method === "GET") return await watch(c);
       return c.json(commandInProfile(profileOf(c), await readCommand(c)));
     },
     DELETE: async (c) => {

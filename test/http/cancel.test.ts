@@ -100,6 +100,24 @@ describe("cancelling", () => {
     await api.reaches(command, "cancelling");
   });
 
+  test("of a command that waits for its next attempt is the device's to answer, for it may have the last one", async () => {
+    const api = new Api();
+    const device = await Device.connected(api);
+    const command = await api.send(device, APP_SERVICE);
+    const { id } = await device.receives();
+    await api.reaches(command, "sentToTarget");
+    await device.disconnects(api);
+    await api.reaches(command, "retry");
+    await cancel(api, command);
+    await api.reaches(command, "cancel");
+    await device.connects();
+    // It is told to cancel, and not given the command again.
+    expect(await device.receives()).toMatchObject({ method: "cancel", params: { id } });
+    device.fails(id, { code: -32800, message: "Cancelled" });
+    await api.reaches(command, "canceled");
+    expect(device.untaken).toEqual([]);
+  });
+
   test("twice is the same as once, also after an eviction", async () => {
     const api = new Api();
     const device = await Device.connected(api);

@@ -8,14 +8,17 @@ import {
   type Asker,
   type Claim,
   type CommandView,
-  type Delivery,
+  deliveryOf,
+  eventOf,
   type Handover,
   type History,
   type Intent,
+  isOf,
   type Receipt,
   type Refusal,
   UNKNOWN,
   type Unknown,
+  viewOf,
 } from "./handover.ts";
 import { nextOwed } from "./outbox.ts";
 import { sendPostBack } from "./post-back-sender.ts";
@@ -53,7 +56,7 @@ export class CommandObject extends DurableObject<Env> {
     const created = await this.#inTurn(() => this.#create(order, intent));
     if (!created.ok || waitMs === 0) return created;
     await this.#end(waitMs);
-    return { ok: true, command: view(assertPresent(this.#load())) };
+    return { ok: true, command: viewOf(assertPresent(this.#load())) };
   }
 
   async #create(
@@ -61,7 +64,7 @@ export class CommandObject extends DurableObject<Env> {
     intent: Intent | null,
   ): Promise<{ ok: true; command: CommandView } | ({ ok: false } & Refusal)> {
     const standing = this.#load();
-    if (standing !== undefined) return { ok: true, command: view(standing) };
+    if (standing !== undefined) return { ok: true, command: viewOf(standing) };
     const accepted = accept(order, Date.now());
     this.#commit(accepted);
     const handover = await this.#offer(accepted, intent).catch(async (error: unknown) => {
@@ -75,13 +78,13 @@ export class CommandObject extends DurableObject<Env> {
     // Becomes durable with the event.
     this.#command = { ...accepted, place: handover.place };
     await this.#apply(eventOf(handover));
-    return { ok: true, command: view(accepted) };
+    return { ok: true, command: viewOf(accepted) };
   }
 
   /** The command as it stands. Writes nothing. */
   read(asker: Asker): { ok: true; command: CommandView } | Unknown {
     const command = this.#load();
-    return command !== undefined && isOf(command, asker) ? { ok: true, command: view(command) } : UNKNOWN;
+    return command !== undefined && isOf(command, asker) ? { ok: true, command: viewOf(command) } : UNKNOWN;
   }
 
   /** The command when it has ended, or after so many milliseconds as it stands. Writes nothing. */
@@ -105,7 +108,7 @@ export class CommandObject extends DurableObject<Env> {
     const command = this.#load();
     if (command === undefined || !isOf(command, asker)) return UNKNOWN;
     const { history: entries, postBacks } = command;
-    return { ok: true, command: view(command), entries, postBacks, wakeAt: wakeAt(command) };
+    return { ok: true, command: viewOf(command), entries, postBacks, wakeAt: wakeAt(command) };
   }
 
   /** Asks to cancel; `conflict` where it has ended. */
@@ -117,7 +120,7 @@ export class CommandObject extends DurableObject<Env> {
       if (command === undefined || !isOf(command, asker)) return UNKNOWN;
       if (hasEnded(command.state)) return { ok: false, reason: "ended" };
       await this.#apply({ type: "cancelRequested", inFlight: Date.now() < this.#claimedUntil });
-      return { ok: true, command: view(assertPresent(this.#load())) };
+      return { ok: true, command: viewOf(assertPresent(this.#load())) };
     });
   }
 
@@ -142,7 +145,7 @@ export class CommandObject extends DurableObject<Env> {
       if (!awaitsOffer(command.state))
         return { type: effects.some(({ type }) => type === "cancel") ? "cancel" : "nothing" };
       this.#claimedUntil = Date.now() + OFFER_TIMEOUT_MS;
-      return { type: "deliver", delivery: deliveryOf(command) };
+      return { type: "deliver", delivery: deliveryOf(command, Date.now()) };
     });
   }
 
@@ -307,7 +310,7 @@ export class CommandObject extends DurableObject<Env> {
 
   async #offer(command: Command, intent: Intent | null): Promise<Handover> {
     const { account, device } = command.order;
-    const delivery = deliveryOf(command);
+    const delivery = deliveryOf(command, Date.now());
     return await reach(this.env.DEVICES, this.env.DEVICES.idFromString(device), (stub) =>
       stub.offer(account, delivery, intent),
     );
@@ -362,34 +365,6 @@ export class CommandObject extends DurableObject<Env> {
     const result = this.#turn.then(step);
     this.#turn = result.catch(() => undefined);
     return result;
-  }
-}
-
-function isOf({ order }: Command, asker: Asker): boolean {
-  return order.account === asker.account && order.device === asker.device;
-}
-
-function view({ history: _, postBacks: __, ...command }: Command): CommandView {
-  return command;
-}
-
-/** The attempt to be made now. */
-function deliveryOf({ order, attempts }: Command): Delivery {
-  const expirationDateTime = new Date(Date.now() + order.executionTimeoutMs).toISOString();
-  return { commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime };
-}
-
-function eventOf(handover: Handover): Event {
-  switch (handover.type) {
-    case "sent":
-      return { type: "handedOver", connection: handover.connection };
-    case "offline":
-      return { type: "deviceOffline" };
-    case "queued":
-      return { type: "queued" };
-    case "refused":
-      // The device's object knew it when it was accepted, so a device that does not is one that is no more.
-      return { type: "deviceRemoved" };
   }
 }
 

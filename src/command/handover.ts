@@ -1,6 +1,7 @@
 import type { Command, EndedStatus, Entry, PostBacks, Status, Task } from "./command.ts";
+import type { Event } from "./transition.ts";
 
-/** What a command's object and its device's object say to each other, and to the edge. */
+/** What a command's object and its device's object say to each other, and to the edge. Pure. */
 
 /** A command as it is told outside, without its history. */
 export type CommandView = Omit<Command, "history" | "postBacks">;
@@ -74,4 +75,33 @@ export interface Receipt {
   ended: EndedStatus | null;
   /** The report changed nothing, since it was repeated or came after the end. */
   late: boolean;
+}
+
+export function viewOf({ history: _, postBacks: __, ...command }: Command): CommandView {
+  return command;
+}
+
+export function isOf({ order }: Command, asker: Asker): boolean {
+  return order.account === asker.account && order.device === asker.device;
+}
+
+/** The attempt to be made now. */
+export function deliveryOf({ order, attempts }: Command, now: number): Delivery {
+  const expirationDateTime = new Date(now + order.executionTimeoutMs).toISOString();
+  return { commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime };
+}
+
+/** What an offer's outcome means for the command. */
+export function eventOf(handover: Handover): Event {
+  switch (handover.type) {
+    case "sent":
+      return { type: "handedOver", connection: handover.connection };
+    case "offline":
+      return { type: "deviceOffline" };
+    case "queued":
+      return { type: "queued" };
+    case "refused":
+      // The device's object knew it when it was accepted, so a device that does not is one that is no more.
+      return { type: "deviceRemoved" };
+  }
 }

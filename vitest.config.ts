@@ -1,14 +1,15 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { exportJWK, generateKeyPair } from "jose";
 import { configDefaults, defineConfig } from "vitest/config";
+import { network } from "./test/outbound.ts";
 
 /** The tests' own token issuer: its public key is the service's configuration, its private key signs their tokens. */
 const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
 const named = { kid: "test", alg: "ES256" };
 const keySet = { keys: [{ ...(await exportJWK(publicKey)), ...named }] };
 
-/** All that a test can reach besides the service: the issuer's documents, and those of one that publishes no keys. */
-const network = new Map<string, object>([
+/** The issuer's documents, and those of one that publishes no keys. */
+const documents = new Map<string, object>([
   [
     "https://issuer.test/.well-known/openid-configuration",
     { issuer: "https://issuer.test", jwks_uri: "https://issuer.test/keys" },
@@ -35,15 +36,14 @@ export default defineConfig({
                 AUTH_AUDIENCE: "appia-test",
                 AUTH_JWKS: JSON.stringify(keySet),
                 POST_BACK_SECRETS: "the-current-master-secret the-previous-one",
+                // As it is deployed, whatever the local vars say.
+                POST_BACK_ALLOW_LOOPBACK: "",
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
+                MODEL_RUNS: process.env.SOAK_RUNS ?? "",
+                MODEL_SEED: process.env.SEED ?? "",
               },
               // Nothing that a test does leaves the machine.
-              outboundService: ({ url }: { url: string }) => {
-                const document = network.get(url);
-                return document === undefined
-                  ? new Response("There is no network in tests.", { status: 599 })
-                  : Response.json(document);
-              },
+              outboundService: network(documents),
             },
           }),
         ],

@@ -2,5 +2,8 @@ declare namespace Cloudflare {
   interface Env {
     /** The private key of the tests' token issuer, as a JSON Web Key. */
     TEST_SIGNING_KEY: string;
+    /** How many random sequences the model-based test runs, and the seed of the first; empty for its own choice. */
+    MODEL_RUNS: string;
+    MODEL_SEED: string;
   }
 }

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { OFFER_TIMEOUT_MS, SECOND } from "../limits.ts";
+import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { type Command, hasEnded, type Order, type Report } from "./command.ts";
@@ -200,8 +200,8 @@ export class CommandObject extends DurableObject<Env> {
       const command = this.#load();
       if (command === undefined || this.#alarmAt !== null) return;
       const next = wakeAt(command);
-      // What is due and still could not be done is tried again soon, and not at once.
-      this.#setAlarm(next > Date.now() ? next : Date.now() + SECOND);
+      // What is due and still could not be done is tried again later, and not at once.
+      this.#setAlarm(next > Date.now() ? next : Date.now() + OFFER_TIMEOUT_MS);
     });
   }
 

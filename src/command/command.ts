@@ -147,6 +147,8 @@ export interface PostBackAttempt {
   /** The receiver's HTTP status; null where none came. */
   status: number | null;
   outcome: "accepted" | "failed" | "gone";
+  /** Why it failed, in words; null where it did not. */
+  reason: string | null;
 }
 
 /**

@@ -17,6 +17,8 @@ export function owingPostBacks(decision: Decision, now: number): Decision {
   const { postBacks } = command;
   if (
     postBacks === null ||
+    // What is being erased is told to nobody any more.
+    effects.some(({ type }) => type === "erase") ||
     (postBacks.dueAt !== null && now < postBacks.dueAt) ||
     nextOwed(command) === undefined
   )
@@ -36,7 +38,8 @@ export function postBackTried(
 ): Decision {
   const { postBacks } = command;
   if (postBacks === null || nextOwed(command)?.sequence !== sequence) return { command, effects: [] };
-  const attempt = { sequence, at: now, status: outcome.status, outcome: outcome.type };
+  const reason = outcome.type === "failed" ? outcome.reason : null;
+  const attempt = { sequence, at: now, status: outcome.status, outcome: outcome.type, reason };
   const tried = { ...postBacks, log: [...postBacks.log, attempt].slice(-POST_BACK_ATTEMPTS_LISTED_MAX) };
   switch (outcome.type) {
     case "accepted":

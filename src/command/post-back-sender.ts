@@ -36,6 +36,9 @@ export async function sendPostBack(
   if (refusal !== null) return failed(refusal);
   const secrets = masterSecrets(vars);
   if (secrets.length === 0) return failed("The service has no POST_BACK_SECRETS to sign with.");
+  // Not `AbortSignal.timeout`: that timer runs on after the answer, and holds the object in memory meanwhile, billed.
+  const cut = new AbortController();
+  const timer = setTimeout(() => cut.abort(), POST_BACK_TIMEOUT_MS);
   try {
     const body = JSON.stringify({
       sequence: entry.sequence,
@@ -55,7 +58,7 @@ export async function sendPostBack(
       },
       body,
       redirect: "manual",
-      signal: AbortSignal.timeout(POST_BACK_TIMEOUT_MS),
+      signal: cut.signal,
     });
     await response.body?.cancel();
     const { status } = response;
@@ -63,12 +66,12 @@ export async function sendPostBack(
     if (status === 410) return { type: "gone", status };
     const retryAfter = retryAfterMs(response.headers.get("Retry-After"), Date.now());
     return { type: "failed", status, reason: `The receiver answered ${status}.`, retryAfterMs: retryAfter };
-  } catch (error) {
+  } catch {
     return failed(
-      error instanceof Error && error.name === "TimeoutError"
-        ? "The receiver did not answer in time."
-        : "The receiver could not be reached.",
+      cut.signal.aborted ? "The receiver did not answer in time." : "The receiver could not be reached.",
     );
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -9,10 +9,20 @@ const INNER_SUFFIXES = [
   ".internal",
   ".intranet",
   ".lan",
+  ".localdomain",
   ".home.arpa",
   ".test",
   ".invalid",
 ];
+/** A host name of two labels or more (RFC 1123, 2.1, with the underscore that DNS allows too). */
+const HOST_NAME = /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+$/;
+/**
+ * An address with a host, without what the URL parser forgives and others read in their own way: white space,
+ * backslashes, slashes too few or too many.
+ */
+const ADDRESS = /^[a-z][a-z\d+.-]*:\/\/[^/\s\p{Cc}\\][^\s\p{Cc}\\]*$/iu;
+/** A user name or password before the host, even an empty one, which the URL parser drops. */
+const USER_INFO = /^[^/]*\/\/[^/?#]*@/;
 /** Hosts of the machine itself: for local work, and only where a var allows them. */
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -25,20 +35,26 @@ export function refusePostBackUri(
   { ownHost, allowLoopback }: { ownHost: string | null; allowLoopback: boolean },
 ): string | null {
   const url = URL.parse(text);
-  if (url === null || /[\s\p{Cc}]/u.test(text)) return '"postBackUri" is an absolute https URI.';
-  if (url.username !== "" || url.password !== "")
-    return '"postBackUri" holds a user name or a password; leave them out.';
-  const host = url.hostname.toLowerCase();
+  if (url === null || !ADDRESS.test(text)) return '"postBackUri" is an absolute https URI.';
+  if (USER_INFO.test(text)) return '"postBackUri" holds a user name or a password; leave them out.';
+  const host = url.hostname;
   if (allowLoopback && LOOPBACK_HOSTS.includes(host) && /^https?:$/.test(url.protocol)) return null;
   if (url.protocol !== "https:") return '"postBackUri" has to be https.';
   if (url.port !== "") return '"postBackUri" has to use port 443.';
   if (/^[\d.]+$/.test(host) || host.startsWith("["))
     return '"postBackUri" names an address; use a host name.';
-  const name = host.replace(/\.$/, "");
-  if (!name.includes(".") || INNER_SUFFIXES.some((suffix) => name.endsWith(suffix))) {
+  const name = withoutRootDot(host);
+  if (!HOST_NAME.test(name) || INNER_SUFFIXES.some((suffix) => name.endsWith(suffix))) {
     return '"postBackUri" names a host that is not public.';
   }
-  return name === ownHost?.toLowerCase() ? '"postBackUri" names this service itself.' : null;
+  return ownHost !== null && name === withoutRootDot(ownHost.toLowerCase())
+    ? '"postBackUri" names this service itself.'
+    : null;
+}
+
+/** A name with the dot of DNS's root, `example.com.`, is the name without it. */
+function withoutRootDot(host: string): string {
+  return host.replace(/\.$/, "");
 }
 
 /** What became of one attempt at a post-back. */

@@ -76,7 +76,8 @@ function asApiError(error: Error, requestId: string): ApiError {
       headers: { "Retry-After": "5" },
     });
   }
-  return error instanceof Unreachable
+  // Of an error that an object passes on, its class is lost and its name is kept.
+  return error instanceof Unreachable || error.name === "Unreachable"
     ? new ApiError("serviceNotAvailable", "A part of the service could not be reached. Try again.", {
         headers: { "Retry-After": "1" },
       })

@@ -22,11 +22,12 @@ export function historyEntity({ command, entries, postBacks, wakeAt }: History):
       late,
     })),
     postBacks:
-      postBacks?.log.map(({ sequence, at, status, outcome }) => ({
+      postBacks?.log.map(({ sequence, at, status, outcome, reason }) => ({
         sequence,
         dateTime: dateTime(at),
         status,
         outcome,
+        reason,
       })) ?? null,
   };
 }

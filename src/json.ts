@@ -92,22 +92,22 @@ export async function readJson(
   }
 }
 
-/** Reads a stream as UTF-8 text, and stops at the first byte over the bound; null where it is too long or not UTF-8. */
+/** Reads a stream as UTF-8 text, and stops reading at the first byte over the bound. */
 export async function readText(
   stream: ReadableStream<Uint8Array> | null,
   bytesMax: number,
-): Promise<string | null> {
+): Promise<{ ok: true; text: string } | { ok: false; reason: "tooLarge" | "notUtf8" }> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let bytes = 0;
   let text = "";
   try {
     for await (const chunk of stream ?? []) {
       bytes += chunk.byteLength;
-      if (bytes > bytesMax) return null;
+      if (bytes > bytesMax) return { ok: false, reason: "tooLarge" };
       text += decoder.decode(chunk, { stream: true });
     }
-    return text + decoder.decode();
+    return { ok: true, text: text + decoder.decode() };
   } catch {
-    return null;
+    return { ok: false, reason: "notUtf8" };
   }
 }

@@ -132,6 +132,13 @@ export const POLL_FRAMES_MAX = 100;
 export const POLL_BYTES_MAX = 1024 * KIB;
 /** Milliseconds after a poll for which the device counts as online: those who poll are not there all the time. */
 export const POLL_PRESENCE_MS = 30 * SECOND;
+/**
+ * Milliseconds after a sign of life for which a new command waits for a device between two polls: time to acknowledge
+ * and to ask again over a slow line. A command that is not to wait would else find it offline after every other one.
+ */
+export const POLL_GAP_MS = 2 * SECOND;
+/** Milliseconds from the first frame of a poll's answer to its sending: what is sent in one breath goes together. */
+export const POLL_BURST_MS = 5;
 
 // ---- Floods ----
 

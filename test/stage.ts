@@ -200,6 +200,35 @@ export class Device {
     });
   }
 
+  /** Asks for what waits over HTTP, and for the service to wait so many seconds for it. */
+  async polls(seconds = 0): Promise<Answer> {
+    return await this.requests("GET", undefined, { Prefer: `wait=${seconds}` });
+  }
+
+  /** Says messages over HTTP. */
+  async posts(...messages: Json[]): Promise<Answer> {
+    const framed = messages.map((message) => ({ jsonrpc: "2.0", ...message }));
+    return await this.requests("POST", JSON.stringify(framed.length === 1 ? framed[0] : framed));
+  }
+
+  /** Sends a request to the device's messages. */
+  async requests(
+    method: string,
+    body?: string | Uint8Array,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await exports.default.fetch(`${ORIGIN}/devices/${this.id}/messages`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${await this.signToken()}`,
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      ...(body !== undefined && { body }),
+    });
+    return await answerOf(response);
+  }
+
   /** Takes the next frame that has come, or comes. */
   async receives(): Promise<Json> {
     return await vi.waitFor(

@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Runs `action` once, `ms` milliseconds from now, unless the returned function is called before. */
+  /** Runs `action` once, `ms` milliseconds from now, or soon where that is past, unless the returned function is called before. */
   after(ms: number, action: () => void): () => void;
 }
 
@@ -20,7 +20,7 @@ export const systemClock: Clock = {
           ? setTimeout(() => wait(rest - TIMEOUT_MS_MAX), TIMEOUT_MS_MAX)
           : setTimeout(action, rest);
     };
-    wait(ms);
+    wait(Math.max(0, ms));
     return () => clearTimeout(timer);
   },
 };

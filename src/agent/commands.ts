@@ -7,8 +7,8 @@ import { type CommandDropped, CommandError } from "./command-error.ts";
 import type { DeviceEvent, Outcome } from "./device-event.ts";
 import type { Handlers, Task, TaskContext } from "./task.ts";
 
-/** Milliseconds before an answered `ping` within which an answer is still said again: the object may have crashed with it. */
-const ANSWER_DOUBTED_MS = 30_000;
+/** Milliseconds after a command's expiry until this device aborts it: the service's clock decides, and tells it first. */
+export const EXPIRY_GRACE_MS = 2_000;
 /** Milliseconds a stopping device waits for its handlers to heed the abort, so that their last word still goes out. */
 const STOP_GRACE_MS = 1_000;
 
@@ -16,13 +16,14 @@ const STOP_GRACE_MS = 1_000;
 export interface Surroundings {
   handlers: Handlers;
   clock: Clock;
-  /** Writes a frame to the live connection; false where there is none. */
-  send(frame: string): boolean;
+  /** Says a frame over the live connection, if there is one; see `Connection`. */
+  send(frame: string, arrived?: () => void): Promise<void>;
   emit(event: DeviceEvent): void;
 }
 
 interface Run {
   abort: AbortController;
+  forgetExpiry: () => void;
   done: Promise<void>;
 }
 
@@ -44,22 +45,24 @@ export class Commands {
 
   deliver(task: Task): void {
     const { id } = task;
-    const repeated = this.#running.has(id) || this.#answers.frame(id) !== undefined;
+    const run = this.#running.get(id);
+    const repeated = run !== undefined || this.#answers.frame(id) !== undefined;
     this.#around.emit({ type: "delivered", task, repeated });
     if (this.#answerAgain(id)) return;
-    if (this.#running.has(id)) {
-      this.#acknowledge(id);
+    if (run !== undefined) {
+      void this.#acknowledge(id);
+      // The service counts its time from this acknowledgement.
+      this.#expire(run, task);
       return;
     }
     const work = this.#workOf(task);
     if (work === null) {
       this.refuse(id, RPC_ERROR.methodNotFound, `This device has no handler for ${task.type}.`);
-    } else if (Date.parse(task.expirationDateTime) <= this.#around.clock.now()) {
+    } else if (this.#msLeft(task) <= 0) {
       // A computer that slept reads what was sent before: nobody wants a page to open a night too late.
       const message = `By this device's clock the command expired at ${task.expirationDateTime}; it was not run.`;
       this.refuse(id, RPC_ERROR.internal, message);
     } else {
-      this.#acknowledge(id);
       this.#begin(task, work);
     }
   }
@@ -75,17 +78,12 @@ export class Commands {
   /** Answers a message with an error without running anything. */
   refuse(id: string | number | null, code: number, message: string): void {
     this.#around.emit({ type: "refused", id, code, message });
-    this.#around.send(errorFrame(id, code, clip(message)));
+    void this.#around.send(errorFrame(id, code, clip(message)));
   }
 
   /** A connection is new: what may not have arrived on the last is said again; the service absorbs repeats. */
   resume(): void {
-    for (const [id] of this.#answers.owed()) this.#answerAgain(id);
-  }
-
-  /** The service has answered a `ping` that was sent at this time: what was said long enough before has arrived. */
-  heard(pingSentAt: number): void {
-    this.#answers.arrivedBefore(pingSentAt - ANSWER_DOUBTED_MS);
+    for (const id of this.#answers.owed()) this.#answerAgain(id);
   }
 
   /** Aborts all that runs; settles when it has ended, or has not heeded the abort in time. */
@@ -107,30 +105,46 @@ export class Commands {
     return appService === undefined ? null : (context) => appService(task, context);
   }
 
-  #acknowledge(id: string): void {
-    this.#around.send(notification("executing", { id }));
+  #acknowledge(id: string): Promise<void> {
+    return this.#around.send(notification("executing", { id }));
   }
 
   #answerAgain(id: string): boolean {
     const frame = this.#answers.frame(id);
     if (frame === undefined) return false;
-    if (this.#around.send(frame)) this.#answers.sent(id, this.#around.clock.now());
+    void this.#around.send(frame, () => this.#answers.arrived(id));
     return true;
   }
 
-  #begin(task: Task, work: (context: TaskContext) => unknown): void {
-    const abort = new AbortController();
-    this.#running.set(task.id, { abort, done: this.#run(task, work, abort) });
+  /** Milliseconds until the command is aborted here; NaN where the service set no time. */
+  #msLeft({ expirationDateTime }: Task): number {
+    return Date.parse(expirationDateTime) + EXPIRY_GRACE_MS - this.#around.clock.now();
   }
 
-  async #run(task: Task, work: (context: TaskContext) => unknown, abort: AbortController): Promise<void> {
-    const { clock } = this.#around;
-    const { id } = task;
-    const { signal } = abort;
-    const msLeft = Date.parse(task.expirationDateTime) - clock.now();
+  /** Aborts a run when its command's time is over. */
+  #expire(run: Run, task: Task): void {
+    const msLeft = this.#msLeft(task);
+    if (Number.isNaN(msLeft) || run.abort.signal.aborted) return;
     const expired = new CommandError("ExecutionTimedOut", "The command expired before it was done.");
-    const forgetExpiry = Number.isNaN(msLeft) ? null : clock.after(msLeft, () => abort.abort(expired));
-    signal.addEventListener("abort", () => forgetExpiry?.(), { once: true });
+    run.forgetExpiry();
+    run.forgetExpiry = this.#around.clock.after(msLeft, () => run.abort.abort(expired));
+  }
+
+  #begin(task: Task, work: (context: TaskContext) => unknown): void {
+    const { id } = task;
+    const run: Run = { abort: new AbortController(), forgetExpiry: () => {}, done: Promise.resolve() };
+    const { signal } = run.abort;
+    this.#running.set(id, run);
+    this.#expire(run, task);
+    signal.addEventListener("abort", () => run.forgetExpiry(), { once: true });
+    run.done = this.#run(id, work, signal).then((ending) => {
+      run.forgetExpiry();
+      this.#running.delete(id);
+      this.#finish(id, ending);
+    });
+  }
+
+  async #run(id: string, work: (context: TaskContext) => unknown, signal: AbortSignal): Promise<Ending> {
     const context: TaskContext = {
       signal,
       progress: ({ message, percent }) => {
@@ -140,25 +154,21 @@ export class Commands {
           ...(message !== undefined && { message: clip(message) }),
           ...(percent !== undefined && { percent: Math.min(100, Math.max(0, percent)) }),
         };
-        this.#around.send(notification("progress", params));
+        void this.#around.send(notification("progress", params));
       },
     };
-    // Handlers begin in a microtask of their own: none that throws or dawdles at once is in the socket's way.
-    await Promise.resolve();
-    let ending: Ending;
+    // Before the handler begins, so that none that throws or dawdles at once is in the acknowledgement's way.
+    await this.#acknowledge(id);
     try {
       signal.throwIfAborted();
       const result = await work(context);
       if (result === undefined) signal.throwIfAborted();
-      ending = { outcome: "completed", message: null, frame: resultFrame(id, result) };
+      return { outcome: "completed", message: null, frame: resultFrame(id, result) };
     } catch (error) {
       const explained = isNamed(error, "CommandError") || isNamed(error, "CommandDropped");
       // After an abort any other error is how the handler heeded it; the reason is the answer.
-      ending = endingOf(id, signal.aborted && !explained ? signal.reason : error);
+      return endingOf(id, signal.aborted && !explained ? signal.reason : error);
     }
-    forgetExpiry?.();
-    this.#running.delete(id);
-    this.#finish(id, ending);
   }
 
   #finish(id: string, { outcome, message, frame }: Ending): void {

@@ -12,7 +12,7 @@ export type DeviceEvent =
   | { type: "connecting" }
   /** `renewed`: a fresh connection took over from one whose token was running out. */
   | { type: "connected"; renewed: boolean }
-  /** `code` as in RFC 6455, 7.4; the next try is `retryInMs` milliseconds away, null if there is none. */
+  /** `code` as in RFC 6455, 7.4, or the HTTP status of a poll; the next try is `retryInMs` milliseconds away, null if there is none. */
   | { type: "disconnected"; code: number; reason: string; retryInMs: number | null }
   /** The fresh connection failed; the one in use goes on until its token expires. */
   | { type: "renewalFailed"; code: number; reason: string; retryInMs: number }

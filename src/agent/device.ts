@@ -1,32 +1,34 @@
 import { CLOSE, type Presence } from "../device/protocol.ts";
-import { DEVICE_TOKEN_SECONDS_MAX } from "../limits.ts";
 import { backoff } from "./backoff.ts";
 import { type Call, parseCalls } from "./calls.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Commands, notification } from "./commands.ts";
-import { Connection } from "./connection.ts";
+import type { Connection, ConnectionListener, Ending } from "./connection.ts";
 import type { DeviceEvent, StopCause } from "./device-event.ts";
-import { type DeviceIdentity, signDeviceToken } from "./identity.ts";
-import { askRejection, type Rejection } from "./rejection.ts";
+import type { DeviceIdentity } from "./identity.ts";
+import { PollConnection } from "./poll-connection.ts";
+import { SocketConnection } from "./socket-connection.ts";
 import type { Handlers } from "./task.ts";
+import { type Token, Tokens } from "./tokens.ts";
 
 export { CommandDropped, CommandError } from "./command-error.ts";
 export type { DeviceEvent, DeviceIdentity, Handlers, Presence };
 
 /** Seconds a token is valid unless the owner says otherwise: five minutes of the hour are left to clocks that differ. */
 const TOKEN_SECONDS = 55 * 60;
-/** The part of a token's validity after which it is renewed: the rest is for tries that fail. */
-const RENEWAL_POINT = 0.9;
-/** Milliseconds for the service to say why it refused a handshake. */
-const REJECTION_TIMEOUT_MS = 5_000;
 /** A device that was closed for flooding waits as after this many failures: half a minute at most. */
 const FLOODED_FAILURES = 6;
+
+/** How a device reaches the service: over a WebSocket, or, where it cannot hold one, by asking for its messages. */
+export type Transport = "socket" | "poll";
 
 export interface DeviceOptions {
   /** The service's URL; only its origin counts. */
   service: string | URL;
   identity: DeviceIdentity;
   handlers: Handlers;
+  /** "socket" unless the owner says otherwise. */
+  transport?: Transport;
   onEvent?: (event: DeviceEvent) => void;
   /** Validity of the device's tokens, at most an hour. */
   tokenSeconds?: number;
@@ -40,11 +42,11 @@ export interface DeviceOptions {
  * truthfully what became of them. One source for browsers and Node 24; only Web standards are used.
  */
 export class Device {
-  readonly #origin: string;
+  /** The device's own address at the service. */
   readonly #url: URL;
-  readonly #identity: DeviceIdentity;
+  readonly #transport: Transport;
+  readonly #tokens: Tokens;
   readonly #onEvent: (event: DeviceEvent) => void;
-  readonly #tokenSeconds: number;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #commands: Commands;
@@ -71,17 +73,17 @@ export class Device {
     if (protocol !== "http:" && protocol !== "https:") {
       throw new TypeError("A service's URL is http or https.");
     }
-    this.#origin = origin;
-    this.#url = new URL(`/devices/${encodeURIComponent(options.identity.deviceId)}/connection`, origin);
-    this.#identity = options.identity;
+    const { identity, transport = "socket", tokenSeconds = TOKEN_SECONDS, clock = systemClock } = options;
+    this.#url = new URL(`/devices/${encodeURIComponent(identity.deviceId)}/`, origin);
+    this.#transport = transport;
+    this.#tokens = new Tokens(identity, origin, tokenSeconds, clock);
     this.#onEvent = options.onEvent ?? (() => {});
-    this.#tokenSeconds = Math.min(options.tokenSeconds ?? TOKEN_SECONDS, DEVICE_TOKEN_SECONDS_MAX);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clock;
     this.#random = options.random ?? Math.random;
     this.#commands = new Commands({
       handlers: options.handlers,
       clock: this.#clock,
-      send: (frame) => this.#send(frame),
+      send: (frame, arrived) => this.#send(frame, arrived),
       emit: (event) => this.#emit(event),
     });
   }
@@ -109,7 +111,7 @@ export class Device {
   /** Tells the service whether somebody is at the device (`active`) or it is in connected standby. */
   presence(state: Presence): void {
     this.#presence = state;
-    this.#send(notification("presence", { state }));
+    void this.#send(notification("presence", { state }));
   }
 
   /** One try to connect. `life` ends with the device's run: whatever was awaited looks at it before going on. */
@@ -118,80 +120,77 @@ export class Device {
     this.#emit({ type: "connecting" });
     try {
       await this.#over;
-      // Tokens count whole seconds.
-      const issuedAt = Math.floor(this.#clock.now() / 1_000) * 1_000;
-      const token = await signDeviceToken(this.#identity, this.#origin, issuedAt, this.#tokenSeconds);
-      const renewAt = issuedAt + this.#tokenSeconds * 1_000 * RENEWAL_POINT;
-      if (!life.aborted) this.#connections.add(this.#connect(token, renewAt, life));
+      const token = await this.#tokens.fresh();
+      if (!life.aborted) this.#connections.add(this.#connect(token, life));
     } catch (error) {
       // A key that does not fit its algorithm, or a page that may not open this URL: no retry mends either.
       if (!life.aborted) this.#end("misconfigured", `The device cannot connect: ${String(error)}`);
     }
   }
 
-  #connect(token: string, renewAt: number, life: AbortSignal): Connection {
-    const url = new URL(this.#url);
-    url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  #connect(token: Token, life: AbortSignal): Connection {
     let opened = false;
-    const connection = new Connection(url, token, this.#clock, {
+    const listener: ConnectionListener = {
       opened: () => {
         opened = true;
-        if (!life.aborted) this.#opened(connection, renewAt, life);
+        if (!life.aborted) this.#opened(connection, life);
       },
       received: (text) => {
         for (const call of life.aborted ? [] : parseCalls(text)) this.#receive(call);
       },
-      heard: (pingSentAt) => {
-        if (connection !== this.#current) return;
-        this.#failures = 0;
-        this.#commands.heard(pingSentAt);
+      proved: () => {
+        if (connection === this.#current) this.#failures = 0;
       },
-      ended: (code, reason) => {
+      ended: (ending) => {
         this.#connections.delete(connection);
         if (life.aborted) return;
-        if (!opened) void this.#failed(token, code, reason, life);
-        else if (connection === this.#current) this.#lost(code, reason, life);
+        if (!opened) this.#failed(ending, life);
+        else if (connection === this.#current) this.#lost(ending, life);
       },
-    });
+    };
+    const connection =
+      this.#transport === "poll"
+        ? new PollConnection(new URL("messages", this.#url), this.#tokens, this.#clock, listener)
+        : new SocketConnection(new URL("connection", this.#url), token, this.#clock, listener);
     return connection;
   }
 
-  #opened(connection: Connection, renewAt: number, life: AbortSignal): void {
+  #opened(connection: Connection, life: AbortSignal): void {
     const renewed = this.#current !== null;
     this.#current?.retire();
     this.#current = connection;
     this.#trying = false;
-    this.#nextTry(renewAt - this.#clock.now(), life);
+    if (connection.renewAt !== null) this.#nextTry(connection.renewAt - this.#clock.now(), life);
     this.#emit({ type: "connected", renewed });
     if (this.#presence === "standby") this.presence("standby");
     this.#commands.resume();
     this.#whenConnected.resolve();
   }
 
-  /** The handshake did not come about. A connection whose token was to be renewed goes on meanwhile. */
-  async #failed(token: string, code: number, reason: string, life: AbortSignal): Promise<void> {
-    const rejection = await this.#askRejection(token, life);
-    if (life.aborted) return;
+  /** A connection did not come about. One whose token was to be renewed goes on meanwhile. */
+  #failed(ending: Ending, life: AbortSignal): void {
+    const { code, reason, rejection } = ending;
     this.#trying = false;
     if (rejection !== null) this.#emit({ type: "rejected", ...rejection });
     if (rejection?.reason === "deviceUnknown") {
       this.#end("unregistered", "The service does not know this device.");
       return;
     }
-    const retryInMs = this.#retry(life);
     const type = this.#current === null ? "disconnected" : "renewalFailed";
-    this.#emit({ type, code, reason, retryInMs });
+    this.#emit({ type, code, reason, retryInMs: this.#retry(ending, life) });
   }
 
   /** The connection in use has ended. */
-  #lost(code: number, reason: string, life: AbortSignal): void {
+  #lost(ending: Ending, life: AbortSignal): void {
+    const { code, reason, rejection } = ending;
     this.#current = null;
     this.#whenConnected = heeded(Promise.withResolvers<void>());
     const end = (cause: StopCause, message: string): void => {
       this.#emit({ type: "disconnected", code, reason, retryInMs: null });
       this.#end(cause, message);
     };
-    if (code === CLOSE.unregistered) {
+    if (rejection !== null) this.#emit({ type: "rejected", ...rejection });
+    if (code === CLOSE.unregistered || rejection?.reason === "deviceUnknown") {
       end("unregistered", "The device was unregistered.");
     } else if (this.#trying) {
       // Its successor may have replaced it (4001) before this end hears that the successor is open.
@@ -200,7 +199,7 @@ export class Device {
       end("replaced", "Another process is connected as this device; two would fight over the connection.");
     } else {
       if (code === CLOSE.flooded) this.#failures = Math.max(this.#failures, FLOODED_FAILURES);
-      this.#emit({ type: "disconnected", code, reason, retryInMs: this.#retry(life) });
+      this.#emit({ type: "disconnected", code, reason, retryInMs: this.#retry(ending, life) });
     }
   }
 
@@ -213,7 +212,7 @@ export class Device {
         this.#commands.cancel(call.commandId);
         break;
       case "ping":
-        this.#send(JSON.stringify({ jsonrpc: "2.0", id: call.id, result: "pong" }));
+        void this.#send(JSON.stringify({ jsonrpc: "2.0", id: call.id, result: "pong" }));
         break;
       case "unanswerable":
         this.#commands.refuse(call.id, call.code, call.message);
@@ -224,17 +223,9 @@ export class Device {
     }
   }
 
-  async #askRejection(token: string, life: AbortSignal): Promise<Rejection | null> {
-    const timeout = new AbortController();
-    const forget = this.#clock.after(REJECTION_TIMEOUT_MS, () => timeout.abort());
-    const rejection = await askRejection(this.#url, token, AbortSignal.any([timeout.signal, life]));
-    forget();
-    return rejection;
-  }
-
   /** Plans the next try after one more failure; answers the milliseconds until then. */
-  #retry(life: AbortSignal): number {
-    const delay = backoff(this.#failures++, this.#random());
+  #retry({ retryAfterMs }: Ending, life: AbortSignal): number {
+    const delay = retryAfterMs + backoff(this.#failures++, this.#random());
     this.#nextTry(delay, life);
     return delay;
   }
@@ -264,9 +255,8 @@ export class Device {
     await Promise.all([...this.#connections].map((connection) => connection.close()));
   }
 
-  #send(frame: string): boolean {
-    this.#current?.send(frame);
-    return this.#current !== null;
+  #send(frame: string, arrived?: () => void): Promise<void> {
+    return this.#current?.send(frame, arrived) ?? Promise.resolve();
   }
 
   /** Events are told in turn, but never in the midst of a decision: an owner that throws breaks nothing here. */

@@ -44,7 +44,9 @@ export function launcher({
  */
 export function safeUri(uri: string): string {
   const url = URL.canParse(uri) ? new URL(uri) : null;
-  if (url === null) throw new CommandError("ProtocolUnavailable", "The URI is not absolute.");
+  // No scheme has one letter only: that is a drive, and a path on it is opened like a "file:".
+  if (url === null || /^[a-z]:$/.test(url.protocol))
+    throw new CommandError("ProtocolUnavailable", "The URI is not absolute.");
   if (REFUSED_SCHEMES.has(url.protocol)) {
     throw new CommandError("DeniedByRemoteSystem", `This device does not open "${url.protocol}" URIs.`);
   }

@@ -25,6 +25,7 @@ Usage: npm run device -- [options]
   --name NAME        how the device is called, on the first run (default: this computer's name)
   --token TOKEN      a token with the scope Device.ReadWrite, on the first run; "-" reads it from standard
                      input; the environment variable APPIA_TOKEN does as well
+  --poll             ask for messages over HTTP instead of holding a WebSocket, where a network allows none
   --open             open the URIs of LaunchUri commands; otherwise they are only shown
   --services FOLDER  more app services: the default export of each *.ts, *.js and *.mjs module in FOLDER
   --identity FILE    where this device's key is kept (default: one file a service in your configuration folder)
@@ -49,6 +50,7 @@ interface Options {
   service: string;
   name: string;
   token: string | undefined;
+  poll: boolean;
   open: boolean;
   services: string | undefined;
   identity: string;
@@ -62,11 +64,12 @@ function parse(args: string[]): Options | null {
   if (service === null || !/^https?:$/.test(service.protocol)) {
     throw new Exit(2, `--service takes an http or https URL, not "${values.service}".`);
   }
-  const { name = hostname(), token = process.env.APPIA_TOKEN, open, services } = values;
+  const { name = hostname(), token = process.env.APPIA_TOKEN, poll, open, services } = values;
   return {
     service: service.origin,
     name,
     token,
+    poll,
     open,
     services,
     identity: values.identity ?? identityPath(service),
@@ -81,6 +84,7 @@ function parsed(args: string[]) {
         service: { type: "string", default: "http://127.0.0.1:8787" },
         name: { type: "string" },
         token: { type: "string" },
+        poll: { type: "boolean", default: false },
         open: { type: "boolean", default: false },
         services: { type: "string" },
         identity: { type: "string" },
@@ -149,6 +153,7 @@ async function run(options: Options): Promise<void> {
   const device = new Device({
     service: stored.service,
     identity: await importIdentity(stored),
+    transport: options.poll ? "poll" : "socket",
     handlers: {
       launchUri: launcher({ open: options.open, show: (uri) => say({ text: `open: ${uri}`, tone: "good" }) }),
       appService: appServices(services),

@@ -2,14 +2,14 @@ import { DurableObject } from "cloudflare:workers";
 import type { AccountObject } from "../account/account-object.ts";
 import type { EndedStatus, Status } from "../command/command.ts";
 import { type Delivery, type Handover, type Intent, UNKNOWN, type Unknown } from "../command/handover.ts";
-import { HANDSHAKE_PAUSE_MS, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS, POLL_PRESENCE_MS } from "../limits.ts";
+import { HANDSHAKE_PAUSE_MS, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
 import type { DeviceProperties, DeviceRecord, DeviceStatus, DeviceView } from "./device.ts";
 import { DeviceStore, type Page } from "./device-store.ts";
 import { Dispatch } from "./dispatch.ts";
-import { Poll } from "./poll.ts";
+import { Polls } from "./poll.ts";
 import {
   CLOSE,
   cancelFrame,
@@ -27,9 +27,7 @@ export class DeviceObject extends DurableObject<Env> {
   readonly #store: DeviceStore;
   readonly #dispatch: Dispatch;
   readonly #allowance = new Allowance();
-  /** The poll that is being answered, and when the last one was. */
-  #poll: Poll | undefined;
-  #polledAt = Number.NEGATIVE_INFINITY;
+  readonly #polls = new Polls();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -110,9 +108,12 @@ export class DeviceObject extends DurableObject<Env> {
   // ---- For the command's object ----
 
   /** Takes a command into the list, and hands it over if the device is there and nothing waits before it. */
-  offer(account: string, delivery: Delivery, intent: Intent | null): Handover {
-    if (this.#of(account) === undefined) return { type: "refused", refusal: { reason: "deviceUnknown" } };
-    return this.#dispatch.offer(delivery, intent);
+  async offer(account: string, delivery: Delivery, intent: Intent | null): Promise<Handover> {
+    const unknown: Handover = { type: "refused", refusal: { reason: "deviceUnknown" } };
+    if (this.#of(account) === undefined) return unknown;
+    // Between two polls a device is not away. The next attempt at what it was given already is for its next poll.
+    if (delivery.attempt === 1 && this.#current() === undefined) await this.#polls.whenBack();
+    return this.#of(account) === undefined ? unknown : this.#dispatch.offer(delivery, intent);
   }
 
   /** Whether a connection is alive. The first question sends `ping`; a `ping` left unanswered closes the connection. */
@@ -149,22 +150,22 @@ export class DeviceObject extends DurableObject<Env> {
 
   /** Opens the device's connection, or says with a status and `{"message"}` why it does not. */
   override async fetch(request: Request): Promise<Response> {
-    const device = this.#store.device;
-    if (device === undefined || device.removed) {
-      return Response.json({ message: NO_SUCH_DEVICE.message }, { status: NO_SUCH_DEVICE.status });
-    }
+    const device = this.#registered;
+    if (device === undefined) return refused(NO_SUCH_DEVICE);
     const admission = await admitSocket(request, this.#id, device, Date.now());
     if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") {
       return Response.json({ message: admission.ok ? null : admission.message }, { status: 426 });
     }
-    if (!admission.ok) return Response.json({ message: admission.message }, { status: admission.status });
+    if (!admission.ok) return refused(admission);
+    // It may have been unregistered while its token was checked.
+    if (this.#registered === undefined) return refused(NO_SUCH_DEVICE);
 
     const older = this.#current();
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
     const connection = Connection.open(server, admission.expiresAt);
     older?.close(CLOSE.replaced, "A newer connection of this device has taken over.");
-    this.#rememberConnected(device);
+    this.#rememberConnected();
     await this.#wakeBy(connection.expiresAt);
     // The answer to the handshake goes out first: commands written to a socket that the device does not have yet
     // would use up attempts, should it lose patience.
@@ -175,39 +176,53 @@ export class DeviceObject extends DurableObject<Env> {
     return new Response(null, { status: 101, webSocket: client, headers });
   }
 
+  /** Whether a token lets its bearer speak for the device over HTTP. */
+  async admit(token: string, audience: string): Promise<{ ok: true } | Refused> {
+    const device = this.#registered;
+    if (device === undefined) return NO_SUCH_DEVICE;
+    const admitted = await admitToken(token, audience, this.#id, device, Date.now());
+    // It may have been unregistered while its token was checked.
+    return admitted.ok && this.#registered === undefined ? NO_SUCH_DEVICE : admitted;
+  }
+
   /**
    * What waits for a device without a socket: frames, as soon as there is one, or none after so many milliseconds.
-   * A newer poll takes the older's place, as a newer connection does.
+   * A newer poll takes the older's place, as a newer connection does: the older is answered with what it has.
    */
   async poll(
     token: string,
     audience: string,
     milliseconds: number,
-  ): Promise<{ ok: true; frames: string[] } | Refused> {
-    const device = await this.#admitted(token, audience);
-    if (!device.ok) return device;
+  ): Promise<{ ok: true; frames: readonly string[] } | Refused | Flooded> {
+    const admitted = await this.admit(token, audience);
+    if (!admitted.ok) return admitted;
+    if (!this.#allowance.take(1, Date.now())) return FLOODED;
     this.#current()?.close(CLOSE.replaced, "The device asks for its messages instead.");
-    this.#rememberConnected(device.device);
-    const poll = new Poll();
-    this.#poll = poll;
+    this.#rememberConnected();
+    const poll = this.#polls.begin();
     await this.#dispatch.begin(poll);
-    const frames = await poll.answer(milliseconds);
-    this.#polledAt = Date.now();
-    return { ok: true, frames };
+    const frames = await this.#polls.answer(poll, milliseconds);
+    return this.#registered === undefined ? NO_SUCH_DEVICE : { ok: true, frames };
   }
 
-  /** What a device without a socket says; answered with the frames that it is owed. */
+  /** What a device without a socket says; answered with the JSON that it is owed, if any. */
   async hear(
     token: string,
     audience: string,
     text: string,
-  ): Promise<{ ok: true; frames: string[] } | Refused | { ok: false; status: 429 }> {
-    const device = await this.#admitted(token, audience);
-    if (!device.ok) return device;
-    const frames: string[] = [];
-    const isHeard = await this.#hear(text, (frame) => frames.push(frame));
-    this.#polledAt = Date.now();
-    return isHeard ? { ok: true, frames } : { ok: false, status: 429 };
+  ): Promise<{ ok: true; answer: string | null } | Refused | Flooded> {
+    const admitted = await this.admit(token, audience);
+    if (!admitted.ok) return admitted;
+    const { messages, isBatch, fault } = parseFrame(text);
+    if (fault !== null) return { ok: false, status: 400, message: fault };
+    this.#polls.heard();
+    const notices: string[] = [];
+    const answers = await this.#hear(messages, (notice) => notices.push(notice));
+    if (answers === null) return FLOODED;
+    this.#polls.heard();
+    const frames = [...notices, ...answers];
+    if (frames.length === 0) return { ok: true, answer: null };
+    return { ok: true, answer: isBatch || frames.length > 1 ? batchOf(frames) : frames.join() };
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -215,9 +230,12 @@ export class DeviceObject extends DurableObject<Env> {
     connection.heard();
     if (typeof data !== "string") {
       connection.send(errorFrame(null, RPC_ERROR.invalidRequest, "Frames are text."));
-    } else if (!(await this.#hear(data, (frame) => connection.send(frame)))) {
-      connection.close(CLOSE.flooded, "Too many messages.");
+      return;
     }
+    const { messages, isBatch } = parseFrame(data);
+    const answers = await this.#hear(messages, (notice) => connection.send(notice));
+    if (answers === null) connection.close(CLOSE.flooded, "Too many messages.");
+    else if (answers.length > 0) connection.send(isBatch ? batchOf(answers) : answers.join());
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -252,26 +270,22 @@ export class DeviceObject extends DurableObject<Env> {
     }
   }
 
-  /** Hears a frame, and sends what is owed for it; false where the device says too much. */
-  async #hear(text: string, send: (frame: string) => unknown): Promise<boolean> {
-    const { messages, isBatch } = parseFrame(text);
-    if (!this.#allowance.take(messages.length, Date.now())) return false;
-    const answers = await Promise.all(messages.map((message) => this.#receive(message, send)));
-    const owed = answers.filter((answer) => answer !== null);
-    if (owed.length > 0) send(isBatch ? `[${owed.join(",")}]` : owed.join());
-    return true;
+  /** Hears messages, and says what they are answered; null where the device says too much. */
+  async #hear(messages: Message[], notify: (notice: string) => unknown): Promise<string[] | null> {
+    if (!this.#allowance.take(messages.length, Date.now())) return null;
+    const answers = await Promise.all(messages.map((message) => this.#receive(message, notify)));
+    return answers.filter((answer) => answer !== null);
   }
 
   /** Does what a message asks, and says what it is answered: null where it wants no answer. */
-  async #receive(message: Message, send: (frame: string) => unknown): Promise<string | null> {
+  async #receive(message: Message, notify: (notice: string) => unknown): Promise<string | null> {
     switch (message.type) {
       case "answer":
         return message.frame;
       case "alive":
         return null;
       case "presence": {
-        const socket = this.#socket();
-        if (socket !== undefined) socket.presence = message.state;
+        (this.#socket() ?? this.#polls).presence = message.state;
         return answerTo(message.request);
       }
       case "report": {
@@ -281,7 +295,7 @@ export class DeviceObject extends DurableObject<Env> {
           const words = `This device has no command "${commandId.slice(0, 64)}".`;
           return errorFrame(request, RPC_ERROR.invalidParams, words);
         }
-        if (receipt !== "kept" && receipt.late) send(lateFrame(commandId, receipt.status));
+        if (receipt !== "kept" && receipt.late) notify(lateFrame(commandId, receipt.status));
         return answerTo(request);
       }
     }
@@ -298,13 +312,17 @@ export class DeviceObject extends DurableObject<Env> {
   }
 
   #of(account: string): DeviceRecord | undefined {
+    return this.#registered?.account === account ? this.#registered : undefined;
+  }
+
+  /** The device, unless it was never registered or is no more. */
+  get #registered(): DeviceRecord | undefined {
     const device = this.#store.device;
-    return device !== undefined && !device.removed && device.account === account ? device : undefined;
+    return device?.removed ? undefined : device;
   }
 
   #view({ name, kind, platform, manufacturer, model, connectedBefore }: DeviceRecord): DeviceView {
-    const hasPolled = Date.now() - this.#polledAt < POLL_PRESENCE_MS;
-    const presence = this.#current()?.presence ?? (hasPolled ? "active" : undefined);
+    const presence = this.#current()?.presence ?? this.#polls.presence;
     const absent: DeviceStatus = connectedBefore ? "Offline" : "Unknown";
     const status = presence === undefined ? absent : presence === "standby" ? "Standby" : "Online";
     return { id: this.#id, name, kind, platform, manufacturer, model, status };
@@ -312,7 +330,7 @@ export class DeviceObject extends DurableObject<Env> {
 
   /** What commands are handed over to now. */
   #current(): Channel | undefined {
-    return this.#socket() ?? (this.#poll?.isOpen ? this.#poll : undefined);
+    return this.#socket() ?? this.#polls.open;
   }
 
   #socket(): Connection | undefined {
@@ -322,15 +340,10 @@ export class DeviceObject extends DurableObject<Env> {
       .find((connection) => connection.isOpen);
   }
 
-  async #admitted(token: string, audience: string): Promise<{ ok: true; device: DeviceRecord } | Refused> {
-    const device = this.#store.device;
-    if (device === undefined || device.removed) return NO_SUCH_DEVICE;
-    const admitted = await admitToken(token, audience, this.#id, device, Date.now());
-    return admitted.ok ? { ok: true, device } : admitted;
-  }
-
-  #rememberConnected(device: DeviceRecord): void {
-    if (!device.connectedBefore) this.#store.put({ ...device, connectedBefore: true });
+  #rememberConnected(): void {
+    const device = this.#registered;
+    if (device !== undefined && !device.connectedBefore)
+      this.#store.put({ ...device, connectedBefore: true });
   }
 
   /** Sets the alarm, unless it rings earlier anyway. */
@@ -349,6 +362,18 @@ export class DeviceObject extends DurableObject<Env> {
   #log(event: string, error: unknown): void {
     console.error({ event, device: this.#id, error: String(error) });
   }
+}
+
+/** The device says more than it may. */
+type Flooded = { ok: false; status: 429 };
+const FLOODED: Flooded = { ok: false, status: 429 };
+
+function refused({ status, message }: Refused): Response {
+  return Response.json({ message }, { status });
+}
+
+function batchOf(frames: string[]): string {
+  return `[${frames.join(",")}]`;
 }
 
 /** Most of what a device says is a notification; one that asks for an answer gets an empty one. */

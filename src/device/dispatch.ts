@@ -92,9 +92,12 @@ export class Dispatch {
     if (failed) await this.#around.wakeBy(Date.now() + OFFER_TIMEOUT_MS);
   }
 
-  /** Tells the commands that a connection has taken that it is gone; a newer connection has asked them itself. */
+  /**
+   * Tells the commands that a connection has taken that it is gone. A newer connection has asked them itself; where
+   * the device is no more nothing will be tried again, and the removal tells them so.
+   */
   async tellLoss(connection: Channel): Promise<void> {
-    if (this.#around.current() !== undefined) return;
+    if (this.#around.current() !== undefined || this.#around.store.device?.removed === true) return;
     const upTo = connection.drainedTo ?? Number.POSITIVE_INFINITY;
     await this.#forEachOpen(upTo, (id) => this.#tell(id, (stub) => stub.connectionLost(connection.id)));
   }
@@ -164,6 +167,8 @@ export class Dispatch {
 
   /** Writes a command to a connection, unless that has taken it already. */
   #give(connection: Channel, delivery: Delivery): boolean {
+    // A newer one may have taken it meanwhile: that says nothing of this one.
+    if (!connection.isOpen) return false;
     if (this.#taken.has(delivery.commandId)) return true;
     if (!connection.send(deliveryFrame(delivery))) return false;
     this.#taken.add(delivery.commandId);

@@ -95,30 +95,37 @@ export type Message =
 
 export type RequestId = string | number | null;
 
+/** What a text frame holds. `fault` says what is wrong with the whole of it, where nothing in it could be heard. */
+export interface Frame {
+  messages: Message[];
+  isBatch: boolean;
+  fault: string | null;
+}
+
 /**
  * Understands one text frame: a JSON-RPC message, or a batch of them (specification, section 6).
  * Never throws; what is wrong becomes a message of type `answer` with the error to send back.
  */
-export function parseFrame(text: string): { messages: Message[]; isBatch: boolean } {
-  const single = (message: Message) => ({ messages: [message], isBatch: false });
+export function parseFrame(text: string): Frame {
+  const faulty = (code: number, fault: string): Frame => ({
+    messages: [refusal(null, code, fault)],
+    isBatch: false,
+    fault,
+  });
   if (text.length > FRAME_LENGTH_MAX) {
-    return single(
-      refusal(null, RPC_ERROR.invalidRequest, `A frame has at most ${FRAME_LENGTH_MAX} characters.`),
-    );
+    return faulty(RPC_ERROR.invalidRequest, `A frame has at most ${FRAME_LENGTH_MAX} characters.`);
   }
   let frame: unknown;
   try {
     frame = JSON.parse(text);
   } catch {
-    return single(refusal(null, RPC_ERROR.parse, "This frame is not JSON."));
+    return faulty(RPC_ERROR.parse, "This is not JSON.");
   }
-  if (!Array.isArray(frame)) return single(parseMessage(frame));
+  if (!Array.isArray(frame)) return { messages: [parseMessage(frame)], isBatch: false, fault: null };
   if (frame.length === 0 || frame.length > BATCH_MESSAGES_MAX) {
-    return single(
-      refusal(null, RPC_ERROR.invalidRequest, `A batch holds 1 to ${BATCH_MESSAGES_MAX} messages.`),
-    );
+    return faulty(RPC_ERROR.invalidRequest, `A batch holds 1 to ${BATCH_MESSAGES_MAX} messages.`);
   }
-  return { messages: frame.map(parseMessage), isBatch: true };
+  return { messages: frame.map(parseMessage), isBatch: true, fault: null };
 }
 
 function parseMessage(message: unknown): Message {

@@ -16,6 +16,12 @@ export function serveMessages(app: Hono<Edge>): void {
     GET: async (c) => {
       const { id, token, audience } = openDevice(c);
       requireJsonAccepted(c);
+      // What is answered counts as handed over, and the answer to HEAD would drop it: it says only whether GET would do.
+      if (c.req.method === "HEAD") {
+        const admitted = await reach(c.env.DEVICES, id, (stub) => stub.admit(token, audience));
+        if (!admitted.ok) throw refusalOf(admitted);
+        return c.body(null, 200, { "Content-Type": "application/json" });
+      }
       const wait = readWait(c);
       const polled = await reach(c.env.DEVICES, id, (stub) => stub.poll(token, audience, wait));
       if (!polled.ok) throw refusalOf(polled);
@@ -25,21 +31,20 @@ export function serveMessages(app: Hono<Edge>): void {
       const { id, token, audience } = openDevice(c);
       requireJsonAccepted(c);
       requireJsonType(c.req.header("Content-Type"));
-      const text = await readText(c.req.raw.body, FRAME_LENGTH_MAX);
-      if (text === null)
-        throw new ApiError(
-          "requestTooLarge",
-          `The body is larger than ${FRAME_LENGTH_MAX} bytes, or not UTF-8.`,
-        );
-      const heard = await reach(c.env.DEVICES, id, (stub) => stub.hear(token, audience, text));
+      const body = await readText(c.req.raw.body, FRAME_LENGTH_MAX);
+      if (!body.ok) throw REFUSALS[body.reason]();
+      const heard = await reach(c.env.DEVICES, id, (stub) => stub.hear(token, audience, body.text));
       if (!heard.ok) throw refusalOf(heard);
-      const [first, ...more] = heard.frames;
-      if (first === undefined) return c.body(null, 204);
-      const body = more.length === 0 ? first : `[${heard.frames.join(",")}]`;
-      return c.body(body, 200, { "Content-Type": "application/json" });
+      if (heard.answer === null) return c.body(null, 204);
+      return c.body(heard.answer, 200, { "Content-Type": "application/json" });
     },
   });
 }
+
+const REFUSALS = {
+  tooLarge: () => new ApiError("requestTooLarge", `The body is larger than ${FRAME_LENGTH_MAX} bytes.`),
+  notUtf8: () => new ApiError("invalidRequest", "The body is not UTF-8."),
+};
 
 function openDevice(c: Context<Edge>): { id: DurableObjectId; token: string; audience: string } {
   const token = bearerToken(c.req.header("Authorization"));

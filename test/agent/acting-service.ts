@@ -12,6 +12,25 @@ import { Queue } from "./queue.ts";
 // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever members it expects.
 export type Wire = any;
 
+/** The message that hands a command over. */
+export function delivery(
+  id: string,
+  params: Wire = {},
+  method: "launchUri" | "appService" = "appService",
+): Wire {
+  const subject =
+    method === "launchUri"
+      ? { uri: "https://example.org/" }
+      : { appServiceName: "a", packageFamilyName: "p" };
+  const expirationDateTime = "2026-11-02T12:10:00Z";
+  return {
+    jsonrpc: "2.0",
+    id,
+    method,
+    params: { ...subject, payload: null, attempt: 1, expirationDateTime, ...params },
+  };
+}
+
 /** The service's end of one connection. */
 export class ServiceEnd {
   readonly claims: JWTPayload;
@@ -46,16 +65,7 @@ export class ServiceEnd {
   }
 
   delivers(id: string, params: Wire = {}, method: "launchUri" | "appService" = "appService"): void {
-    const subject =
-      method === "launchUri"
-        ? { uri: "https://example.org/" }
-        : { appServiceName: "a", packageFamilyName: "p" };
-    const expirationDateTime = "2026-11-02T12:10:00Z";
-    this.says({
-      id,
-      method,
-      params: { ...subject, payload: null, attempt: 1, expirationDateTime, ...params },
-    });
+    this.says(delivery(id, params, method));
   }
 
   cancels(id: string): void {
@@ -83,10 +93,51 @@ export class ServiceEnd {
   }
 }
 
+/** A request for the device's messages, or one with them, that waits for its answer. */
+export class Asked {
+  readonly claims: JWTPayload;
+  /** What it was sent with: a message, or a batch of them. */
+  readonly messages: Wire[];
+  readonly isBatch: boolean;
+  /** Seconds. */
+  readonly wait: number;
+  /** Resolves when the request is over, however that came. */
+  readonly over: Promise<void>;
+  readonly #response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse, claims: JWTPayload, body: string) {
+    const sent = body === "" ? [] : JSON.parse(body);
+    this.claims = claims;
+    this.messages = [sent].flat();
+    this.isBatch = Array.isArray(sent);
+    this.wait = Number(/^wait=(\d+)$/.exec(String(request.headers.prefer))?.[1]);
+    this.over = new Promise((resolve) => response.once("close", resolve));
+    this.#response = response;
+  }
+
+  /** With these messages, once the wait has been granted. */
+  isAnswered(...messages: Wire[]): void {
+    this.isAnsweredWith(200, { "Preference-Applied": `wait=${this.wait}` }, JSON.stringify(messages));
+  }
+
+  isAnsweredWith(status: number, headers: Record<string, string> = {}, body = ""): void {
+    this.#response.writeHead(status, headers).end(body);
+  }
+
+  /** The connection breaks off. */
+  drops(): void {
+    this.#response.destroy();
+  }
+}
+
 /** Plays the service on the loopback interface: checks tokens, replaces older connections, says what a test says. */
 export class ActingService {
   readonly deviceId = "d".repeat(64);
   readonly connections = new Queue<ServiceEnd>();
+  readonly asks = new Queue<Asked>();
+  readonly posts = new Queue<Asked>();
+  /** Answers posts with 204 by itself. */
+  answersPosts: boolean = true;
   readonly registrations = new Queue<Wire>();
   /** The key that tokens are checked with; a registration sets it. */
   publicKey: JWK | null = null;
@@ -147,6 +198,13 @@ export class ActingService {
     return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
+  /** The device's first request on a connection, answered with what waits. */
+  async greets(...messages: Wire[]): Promise<Asked> {
+    const asked = await this.asks.next();
+    asked.isAnswered(...messages);
+    return asked;
+  }
+
   async #check({ headers, url }: IncomingMessage): Promise<JWTPayload> {
     if (url !== `/devices/${this.deviceId}/connection`) throw new Error("another path");
     const offered = headers["sec-websocket-protocol"]?.split(/,\s*/) ?? [];
@@ -188,15 +246,25 @@ export class ActingService {
       return;
     }
     const token = request.headers.authorization?.replace("Bearer ", "") ?? "";
-    const admitted =
-      this.publicKey !== null &&
-      (await this.#verify(token, this.publicKey).then(
-        () => true,
-        () => false,
-      ));
-    const error = admitted
+    const claims = this.publicKey && (await this.#verify(token, this.publicKey).catch(() => null));
+    if (request.url === `/devices/${this.deviceId}/messages`) {
+      if (claims === null)
+        response.writeHead(401).end(JSON.stringify({ error: { message: "Another key." } }));
+      else this.#answerMessages(new Asked(request, response, claims, body), request.method);
+      return;
+    }
+    const error = claims
       ? { message: "Upgrade.", innerError: {} }
       : { message: "Another key.", innerError: { code: "InvalidAuthenticationToken" } };
     response.writeHead(426).end(JSON.stringify({ error }));
+  }
+
+  #answerMessages(asked: Asked, method: string | undefined): void {
+    if (method === "GET") {
+      this.asks.push(asked);
+      return;
+    }
+    this.posts.push(asked);
+    if (this.answersPosts) asked.isAnsweredWith(204);
   }
 }

@@ -4,8 +4,7 @@ import { ANSWERS_KEPT, Answers } from "../../src/agent/answers.ts";
 test("the oldest answer that has arrived is forgotten first", () => {
   const answers = new Answers();
   for (let i = 0; i < ANSWERS_KEPT; i++) answers.keep(`c${i}`, `answer ${i}`);
-  for (let i = 1; i < ANSWERS_KEPT; i++) answers.sent(`c${i}`, 0);
-  answers.arrivedBefore(1);
+  for (let i = 1; i < ANSWERS_KEPT; i++) answers.arrived(`c${i}`);
   answers.keep("new", "answer");
   expect(answers.frame("c0")).toBe("answer 0");
   expect(answers.frame("c1")).toBeUndefined();

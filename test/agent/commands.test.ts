@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { EXPIRY_GRACE_MS } from "../../src/agent/commands.ts";
 import { CommandDropped, CommandError } from "../../src/agent/device.ts";
 import type { AppServiceTask, TaskContext } from "../../src/agent/task.ts";
 import { DEVICE_WORDS_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "../../src/limits.ts";
@@ -77,7 +78,7 @@ describe("a command", () => {
   test("that had expired before it was read is not run", async () => {
     const handler = held();
     const { line } = await connected({ handlers: handler });
-    line.delivers("c1", { expirationDateTime: "2026-11-02T11:59:59Z" });
+    line.delivers("c1", { expirationDateTime: "2026-11-02T11:59:57Z" });
     expect(await line.hears()).toEqual(failure("c1", -32603));
     expect(handler.count).toBe(0);
   });
@@ -236,57 +237,30 @@ describe("cancelling", () => {
   });
 });
 
-test("a command that expires while it runs is aborted and says so", async () => {
-  const handler = held();
-  const { line, clock } = await connected({ handlers: handler });
-  line.delivers("c1", { expirationDateTime: "2026-11-02T12:00:20Z" });
-  const { context, reject } = await handler.runs.next();
-  context.signal.addEventListener("abort", () => reject(context.signal.reason));
-  await line.hears();
-  clock.advance(20_000);
-  const answer = await line.heard.next((message: Wire) => message.id === "c1");
-  expect(answer).toMatchObject({ error: { data: { status: "ExecutionTimedOut" } } });
-});
+describe("a command that expires while it runs", () => {
+  const heedful = {
+    appService: (_: AppServiceTask, { signal }: TaskContext) =>
+      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  };
 
-describe("other messages", () => {
-  test.each([
-    ["no JSON", "{", failure(null, -32700)],
-    ["a scalar", "7", failure(null, -32600)],
-    ["another version", '{"id":"x","method":"ping"}', failure(null, -32600)],
-    ["a method that is no string", '{"jsonrpc":"2.0","id":"x","method":7}', failure("x", -32600)],
-    ["an unknown request", '{"jsonrpc":"2.0","id":"x","method":"dance"}', failure("x", -32601)],
-    [
-      "a LaunchUri without a URI",
-      '{"jsonrpc":"2.0","id":"x","method":"launchUri","params":{}}',
-      failure("x", -32602),
-    ],
-    [
-      "an AppService without a name",
-      '{"jsonrpc":"2.0","id":"x","method":"appService"}',
-      failure("x", -32602),
-    ],
-    ["a cancel of nothing", '{"jsonrpc":"2.0","method":"cancel","params":[]}', failure(null, -32602)],
-    ["a ping", '{"jsonrpc":"2.0","id":"ping","method":"ping"}', result("ping", "pong")],
-  ])("%s is answered", async (_, frame, answer) => {
-    const { line } = await connected();
-    line.says(frame);
-    expect(await line.hears()).toEqual(answer);
-  });
-
-  test("what asks for nothing is left unanswered, and harms nothing", async () => {
-    const { line } = await connected();
-    line.says({ method: "futureNotice", params: {} });
-    line.says({ id: "c1", result: 1 });
-    line.says("[]");
-    line.says("pong");
-    line.saysBytes(new Uint8Array([0, 255]));
+  test("is left to the service at first, then aborted, and says so", async () => {
+    const { line, clock } = await connected({ handlers: heedful });
+    line.delivers("c1", { expirationDateTime: "2026-11-02T12:00:20Z" });
+    await line.hears();
+    clock.advance(20_000 + EXPIRY_GRACE_MS - 1);
     await line.isHeardOut();
     expect(line.heard.left).toEqual([]);
+    clock.advance(1);
+    expect(await line.hears()).toMatchObject({ id: "c1", error: { data: { status: "ExecutionTimedOut" } } });
   });
 
-  test("the service's own error answers are told to the owner", async () => {
-    const { line, told } = await connected();
-    line.says({ id: null, error: { code: -32600, message: "what?" } });
-    expect(await told("complaint")).toEqual({ type: "complaint", id: null, code: -32600, message: "what?" });
+  test("and was delivered again in between has its new time", async () => {
+    const { line, clock } = await connected({ handlers: heedful });
+    line.delivers("c1", { expirationDateTime: "2026-11-02T12:00:01Z" });
+    line.delivers("c1", { expirationDateTime: "2026-11-02T12:00:20Z", attempt: 2 });
+    expect([await line.hears(), await line.hears()]).toEqual([executing("c1"), executing("c1")]);
+    clock.advance(20_000);
+    await line.isHeardOut();
+    expect(line.heard.left).toEqual([]);
   });
 });

@@ -73,9 +73,12 @@ describe("a URI", () => {
     expect(started).toEqual([]);
   });
 
-  test.each(["--version", "/etc/passwd", "example.org", ""])("%j, which is none, is refused", (uri) => {
-    expect(() => safeUri(uri)).toThrow(expect.objectContaining({ status: "ProtocolUnavailable" }));
-  });
+  test.each(["--version", "/etc/passwd", "example.org", "", "c:/windows/calc.exe", "C:\\x"])(
+    "%j, which is none, is refused",
+    (uri) => {
+      expect(() => safeUri(uri)).toThrow(expect.objectContaining({ status: "ProtocolUnavailable" }));
+    },
+  );
 
   test("of any scheme reaches the opener without blanks and quotes", () => {
     expect(safeUri('app:a" \u0007--b')).toBe("app:a%22%20%07--b");

@@ -32,6 +32,8 @@ export async function stage(options: Partial<DeviceOptions> = {}): Promise<Stage
     ...options,
   });
   onTestFinished(async () => {
+    // Its last words are to find a listener: no clock moves any more.
+    service.answersPosts = true;
     await device.stop();
     await service.shuts();
   });

@@ -100,6 +100,20 @@ describe("npm run device", () => {
     expect((await caller.get("/me/devices")).value).toHaveLength(1);
   });
 
+  test("--poll needs no WebSocket", async () => {
+    const caller = new Caller(origin, await token("--sub", crypto.randomUUID()));
+    const program = device(join(folder.path, "polls.json"), "--poll", "--token", caller.token);
+    await program.says(/connected; waiting for commands/);
+    const [{ id, status }] = (await caller.get("/me/devices")).value;
+    expect(status).toBe("Online");
+    const ping = await caller.send(id, { ...APP_SERVICE, appServiceName: "appia.ping" });
+    const launch = await caller.send(id, { ...LAUNCH_URI, whenOffline: "fail" });
+    expect(await caller.reaches(ping, "completed")).toMatchObject({ responsePayload: { pong: true } });
+    expect(await caller.reaches(launch, "completed")).toMatchObject({ responsePayload: { opened: false } });
+    program.process.kill("SIGTERM");
+    expect(await program.ended).toMatchObject({ code: 0, err: "" });
+  });
+
   test("is Offline within a second of being killed", async () => {
     const caller = new Caller(origin, await token("--sub", crypto.randomUUID()));
     const program = device(join(folder.path, "killed.json"), "--token", caller.token);

@@ -74,3 +74,20 @@ test("a command that its device acknowledged and hangs at expires when its time 
   await caller.reaches(command, "executing");
   expect(await caller.reaches(command, "expired")).toMatchObject({ error: "ExecutionTimedOut" });
 });
+
+test("a device that heeds its signal does not turn that expiry into its own failure", async () => {
+  const caller = await Caller.of(service);
+  const { id, device, events } = await registers(caller, {
+    handlers: {
+      appService: (_, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    },
+  });
+  device.start();
+  await device.connected();
+  const command = await caller.send(id, { ...APP_SERVICE, executionTimeout: "PT1S" });
+  const expired = await caller.reaches(command, "expired");
+  expect(expired).toMatchObject({ error: "ExecutionTimedOut" });
+  expect(await events.next(({ type }) => type === "finished")).toMatchObject({ outcome: "failed" });
+  expect(await caller.get(command)).toEqual(expired);
+});

@@ -60,7 +60,8 @@ export async function sendPostBack(
       redirect: "manual",
       signal: cut.signal,
     });
-    await response.body?.cancel();
+    // Nothing of the body is read; whatever comes of hanging up, the receiver has answered.
+    response.body?.cancel().catch(() => undefined);
     const { status } = response;
     if (status >= 200 && status < 300) return { type: "accepted", status };
     if (status === 410) return { type: "gone", status };

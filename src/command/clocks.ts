@@ -15,7 +15,8 @@ export function eraseAt({ order }: Command, endedAt: number): number {
 
 function lifecycleWakeAt(command: Command): number {
   const { order, createdAt, state } = command;
-  if (hasEnded(state)) return eraseAt(command, state.endedAt);
+  if (hasEnded(state))
+    return Math.min(eraseAt(command, state.endedAt), command.settleAt ?? Number.POSITIVE_INFINITY);
   const deliverBy = createdAt + order.deliveryTimeoutMs;
   switch (state.status) {
     case "requesting":

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
+import type { Intent } from "./command.ts";
 import { type Command, hasEnded, type Order, type Report } from "./command.ts";
 import type { Decision, Effect } from "./decision.ts";
 import {
@@ -12,7 +13,6 @@ import {
   eventOf,
   type Handover,
   type History,
-  type Intent,
   isOf,
   type Receipt,
   type Refusal,
@@ -36,6 +36,7 @@ export class CommandObject extends DurableObject<Env> {
   #command: Command | undefined;
   /** When the alarm is set for; undefined before that was looked up. */
   #alarmAt: number | null | undefined;
+  #isRinging = false;
   #turn: Promise<unknown> = Promise.resolve();
   /** Until when the connection that came for the command is taken to be handing it over. */
   #claimedUntil = 0;
@@ -65,9 +66,9 @@ export class CommandObject extends DurableObject<Env> {
   ): Promise<{ ok: true; command: CommandView } | ({ ok: false } & Refusal)> {
     const standing = this.#load();
     if (standing !== undefined) return { ok: true, command: viewOf(standing) };
-    const accepted = accept(order, Date.now());
+    const accepted = accept(order, Date.now(), intent);
     this.#commit(accepted);
-    const handover = await this.#offer(accepted, intent).catch(async (error: unknown) => {
+    const handover = await this.#offer(accepted).catch(async (error: unknown) => {
       await this.#erase();
       throw error;
     });
@@ -75,9 +76,7 @@ export class CommandObject extends DurableObject<Env> {
       await this.#erase();
       return { ok: false, ...handover.refusal };
     }
-    // Becomes durable with the event.
-    this.#command = { ...accepted, place: handover.place };
-    await this.#apply(eventOf(handover));
+    await this.#place(handover);
     return { ok: true, command: viewOf(accepted) };
   }
 
@@ -157,6 +156,13 @@ export class CommandObject extends DurableObject<Env> {
     });
   }
 
+  /** The connection that had claimed the command did not take it. */
+  released(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#claimedUntil = 0;
+    });
+  }
+
   /** The connection has taken the cancellation. */
   cancelSent(): Promise<void> {
     return this.#inTurn(() => this.#apply({ type: "cancelSent" }));
@@ -168,14 +174,14 @@ export class CommandObject extends DurableObject<Env> {
 
   /** The device was unregistered; its object, which tells so, needs no word back. */
   deviceRemoved(): Promise<void> {
-    return this.#inTurn(async () => void this.#decide({ type: "deviceRemoved" }));
+    return this.#inTurn(async () => void this.#decide({ type: "deviceRemoved" }, true));
   }
 
   /** What a device says of the command; unknown where it is another device's. */
   report(device: string, report: Report): Promise<({ ok: true } & Receipt) | Unknown> {
     return this.#inTurn(async () => {
       if (this.#load()?.order.device !== device) return UNKNOWN;
-      const effects = this.#decide({ type: "reported", report });
+      const effects = this.#decide({ type: "reported", report }, true);
       // The receipt tells the device's object of the end: no call of its own is needed.
       for (const effect of effects) if (effect.type !== "settle") await this.#act(effect);
       const { state, history } = assertPresent(this.#load());
@@ -191,14 +197,16 @@ export class CommandObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     await this.#inTurn(async () => {
       this.#alarmAt = null;
+      this.#isRinging = true;
       try {
         await this.#apply({ type: "woke" });
       } catch (error) {
         // Throwing would cost the alarm after six tries; what is due stays due, and is tried again below.
         console.error({ event: "alarmFailed", command: this.ctx.id.toString(), error: String(error) });
       }
+      this.#isRinging = false;
       const command = this.#load();
-      if (command === undefined || this.#alarmAt !== null) return;
+      if (command === undefined) return;
       const next = wakeAt(command);
       // What is due and still could not be done is tried again later, and not at once.
       this.#setAlarm(next > Date.now() ? next : Date.now() + OFFER_TIMEOUT_MS);
@@ -212,12 +220,15 @@ export class CommandObject extends DurableObject<Env> {
     return this.#command;
   }
 
-  /** Decides on an event and commits; what remains to be done is the caller's, but for the post-backs. */
-  #decide(event: Event): Effect[] {
+  /**
+   * Decides on an event and commits; what remains to be done is the caller's, but for the post-backs. `isSettled`:
+   * the device's object learns of an end from the answer to its own call.
+   */
+  #decide(event: Event, isSettled = false): Effect[] {
     const before = this.#load();
     if (before === undefined) return [];
     const { command, effects } = this.#transition(before, event);
-    if (command !== before) this.#commit(command);
+    if (command !== before) this.#commit(isSettled ? { ...command, settleAt: null } : command);
     // Not awaited: a receiver that is slow, or hangs, holds up neither this step nor the next.
     if (effects.some(({ type }) => type === "postBack")) this.ctx.waitUntil(this.#post());
     return effects;
@@ -255,13 +266,16 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   /**
-   * Sets the alarm where it has to ring earlier: ringing early is harmless, and each setting costs a row. Of an ended
-   * command it is set to the time of erasing at once: ringing in between would cost more.
+   * Sets the alarm where it has to ring earlier: ringing early is harmless, and each setting costs a row. Of a command
+   * that only waits to be erased it is set to that time at once: ringing in between would cost more.
    */
   #arm(command: Command): void {
+    // The alarm that is ringing arms the next one itself, or is repeated by the platform.
+    if (this.#isRinging) return;
     const next = wakeAt(command);
     const set = this.#alarmAt ?? null;
-    if (set !== null && (hasEnded(command.state) ? set === next : set <= next)) return;
+    const isAtRest = hasEnded(command.state) && command.settleAt === null;
+    if (set !== null && (isAtRest ? set === next : set <= next)) return;
     this.#setAlarm(next);
   }
 
@@ -278,7 +292,7 @@ export class CommandObject extends DurableObject<Env> {
     try {
       switch (effect.type) {
         case "offer":
-          return await this.#apply(eventOf(await this.#offer(command, null)));
+          return await this.#offerAgain(command);
         case "check": {
           const { connection, asked } = effect;
           const answer = await reach(this.env.DEVICES, device, (stub) => stub.check(connection, asked));
@@ -294,7 +308,9 @@ export class CommandObject extends DurableObject<Env> {
           const { state } = command;
           if (!hasEnded(state)) return;
           await reach(this.env.DEVICES, device, (stub) => stub.settle(id, state.status));
-          return;
+          // Not written: should this be forgotten, the device's object is only told once more.
+          this.#command = { ...command, settleAt: null };
+          return this.#arm(this.#command);
         }
         case "postBack":
           return;
@@ -303,17 +319,38 @@ export class CommandObject extends DurableObject<Env> {
       }
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
-      // The other effects are asked for again: a check by the alarm, a cancellation and an end when the device connects.
+      // The other effects are asked for again: a check and an end by the alarm, a cancellation when the device connects.
       if (effect.type === "offer") await this.#apply({ type: "offerFailed", chance: Math.random() });
     }
   }
 
-  async #offer(command: Command, intent: Intent | null): Promise<Handover> {
+  async #offer(command: Command): Promise<Handover> {
     const { account, device } = command.order;
     const delivery = deliveryOf(command, Date.now());
     return await reach(this.env.DEVICES, this.env.DEVICES.idFromString(device), (stub) =>
-      stub.offer(account, delivery, intent),
+      stub.offer(account, delivery, command.intent),
     );
+  }
+
+  /** The next attempt; or the first, where a crash came before its outcome. */
+  async #offerAgain(command: Command): Promise<void> {
+    const handover = await this.#offer(command);
+    if (handover.type !== "refused") return await this.#place(handover);
+    switch (handover.refusal.reason) {
+      case "deviceUnknown":
+        return await this.#apply({ type: "deviceRemoved" });
+      case "queueFull":
+        return await this.#apply({ type: "offerFailed", chance: Math.random() });
+      case "repeated":
+        // A repeat has taken its place after a crash; nobody was ever told of this one.
+        return await this.#erase();
+    }
+  }
+
+  /** The device's object has the command; its place becomes durable with the event. */
+  async #place(handover: Exclude<Handover, { type: "refused" }>): Promise<void> {
+    this.#command = { ...assertPresent(this.#load()), place: handover.place, intent: null };
+    await this.#apply(eventOf(handover));
   }
 
   /** Sends the post-backs that are owed, one after the other, until none is or one has failed. */
@@ -362,7 +399,11 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(step);
+    const result = this.#turn.then(async () => {
+      // Reading it spares setting it: what is set already need not be paid for again.
+      if (this.#alarmAt === undefined) this.#alarmAt = await this.ctx.storage.getAlarm();
+      return await step();
+    });
     this.#turn = result.catch(() => undefined);
     return result;
   }

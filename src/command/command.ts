@@ -54,6 +54,16 @@ export type Task =
   | { type: "LaunchUri"; uri: string; payload: string }
   | { type: "AppService"; appServiceName: string; packageFamilyName: string; payload: string };
 
+/**
+ * By what a caller's repeats are known: one command for one intent. `fingerprint` is of the request itself.
+ * A `first` request is no repeat of an earlier one, and is accepted beside it.
+ */
+export interface Intent {
+  key: string;
+  fingerprint: string;
+  first: boolean;
+}
+
 /** What a device says of a command. */
 export type Report =
   | { type: "acknowledged" }
@@ -184,6 +194,10 @@ export interface Command {
   postBacks: PostBacks | null;
   /** Its place in the device's list; null until the device's object has said. */
   place: number | null;
+  /** By what a repeat of it would be known; null where by nothing, and once the device's list knows it. */
+  intent: Intent | null;
+  /** When the device's object is told once more that the command has ended; null while it has not, or is known to. */
+  settleAt: number | null;
 }
 
 export function hasEnded(state: State): state is Extract<State, { status: EndedStatus }> {

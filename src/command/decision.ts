@@ -1,4 +1,4 @@
-import { HISTORY_ENTRIES_MAX, HISTORY_WORDS_LENGTH_MAX } from "../limits.ts";
+import { HISTORY_ENTRIES_MAX, HISTORY_WORDS_LENGTH_MAX, OFFER_TIMEOUT_MS } from "../limits.ts";
 import { expiry } from "./clocks.ts";
 import {
   type Command,
@@ -104,5 +104,7 @@ function clip<Words extends string | null>(words: Words): Words | string {
 
 function withState(command: Command, state: State): Command {
   const next = { ...command, state };
-  return hasEnded(state) ? next : { ...next, expiresAt: expiry(next) };
+  return hasEnded(state)
+    ? { ...next, settleAt: state.endedAt + OFFER_TIMEOUT_MS }
+    : { ...next, expiresAt: expiry(next) };
 }

@@ -4,7 +4,7 @@ import type { Event } from "./transition.ts";
 /** What a command's object and its device's object say to each other, and to the edge. Pure. */
 
 /** A command as it is told outside, without its history. */
-export type CommandView = Omit<Command, "history" | "postBacks">;
+export type CommandView = Omit<Command, "history" | "postBacks" | "intent">;
 
 /** How a command came to stand where it does, and when something is due. */
 export interface History {
@@ -32,16 +32,6 @@ export interface Delivery {
   attempt: number;
   /** RFC 3339; when the command expires unless the device answers. */
   expirationDateTime: string;
-}
-
-/**
- * By what a caller's repeats are known: one command for one intent. `fingerprint` is of the request itself.
- * A `first` request is no repeat of an earlier one, and is accepted beside it.
- */
-export interface Intent {
-  key: string;
-  fingerprint: string;
-  first: boolean;
 }
 
 /** What became of an offer to the device's object. `place` is the command's in the device's list. */
@@ -77,7 +67,7 @@ export interface Receipt {
   late: boolean;
 }
 
-export function viewOf({ history: _, postBacks: __, ...command }: Command): CommandView {
+export function viewOf({ history: _, postBacks: __, intent: ___, ...command }: Command): CommandView {
   return command;
 }
 
@@ -91,8 +81,8 @@ export function deliveryOf({ order, attempts }: Command, now: number): Delivery 
   return { commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime };
 }
 
-/** What an offer's outcome means for the command. */
-export function eventOf(handover: Handover): Event {
+/** What an offer that was taken means for the command. */
+export function eventOf(handover: Exclude<Handover, { type: "refused" }>): Event {
   switch (handover.type) {
     case "sent":
       return { type: "handedOver", connection: handover.connection };
@@ -100,8 +90,5 @@ export function eventOf(handover: Handover): Event {
       return { type: "deviceOffline" };
     case "queued":
       return { type: "queued" };
-    case "refused":
-      // The device's object knew it when it was accepted, so a device that does not is one that is no more.
-      return { type: "deviceRemoved" };
   }
 }

@@ -13,6 +13,7 @@ import {
   type EndedStatus,
   type ErrorName,
   hasEnded,
+  type Intent,
   type LiveStatus,
   type Order,
   type Report,
@@ -62,7 +63,7 @@ export type Event =
 type In<Status extends State["status"]> = Extract<State, { status: Status }>;
 
 /** A command as it is accepted. */
-export function accept(order: Order, now: number): Command {
+export function accept(order: Order, now: number, intent: Intent | null = null): Command {
   const cause = "The command was accepted.";
   const expiresAt = now + order.deliveryTimeoutMs;
   return {
@@ -87,6 +88,8 @@ export function accept(order: Order, now: number): Command {
     ],
     postBacks: order.postBackUri === null ? null : { told: 1, attempts: 0, dueAt: null, over: null, log: [] },
     place: null,
+    intent,
+    settleAt: null,
   };
 }
 
@@ -332,7 +335,8 @@ function errorName({ task }: Order, { kind, status }: Extract<Report, { type: "f
   return task.type === "LaunchUri" ? "ProtocolUnavailable" : "AppServiceUnavailable";
 }
 
-function wordsOf({ message, percent }: Detail): string {
+/** A device's progress as a line of words. */
+export function wordsOf({ message, percent }: Detail): string {
   return `${message ?? "The device reported progress."}${percent === null ? "" : ` (${percent} %)`}`;
 }
 
@@ -353,6 +357,8 @@ function afterEnd(command: Command, state: In<EndedStatus>, event: Event, now: n
   // It ended while it was on its way: the device need not begin.
   if (event.type === "handedOver")
     return absorbed(command, now, "It reached the device after its end.", { type: "cancel" });
-  const isDue = event.type === "woke" && now >= eraseAt(command, state.endedAt);
-  return isDue ? { command, effects: [{ type: "erase" }] } : unchanged(command);
+  if (event.type !== "woke") return unchanged(command);
+  if (now >= eraseAt(command, state.endedAt)) return { command, effects: [{ type: "erase" }] };
+  if (command.settleAt === null || now < command.settleAt) return unchanged(command);
+  return { command: { ...command, settleAt: now + OFFER_TIMEOUT_MS }, effects: [{ type: "settle" }] };
 }

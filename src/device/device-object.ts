@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccountObject } from "../account/account-object.ts";
-import type { EndedStatus, Status } from "../command/command.ts";
-import { type Delivery, type Handover, type Intent, UNKNOWN, type Unknown } from "../command/handover.ts";
+import type { EndedStatus, Intent, Status } from "../command/command.ts";
+import { type Delivery, type Handover, UNKNOWN, type Unknown } from "../command/handover.ts";
 import { HANDSHAKE_PAUSE_MS, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";

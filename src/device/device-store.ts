@@ -1,5 +1,5 @@
+import type { Intent } from "../command/command.ts";
 import { ENDED, type EndedStatus, type Report, type Status } from "../command/command.ts";
-import type { Intent } from "../command/handover.ts";
 import type { DeviceRecord } from "./device.ts";
 
 const DEVICE = "device";
@@ -81,6 +81,11 @@ export class DeviceStore {
     return this.#storage.sql
       .exec<{ id: string; fingerprint: string }>("SELECT id, fingerprint FROM commands WHERE intent = ?", key)
       .toArray()[0];
+  }
+
+  /** Takes an intent from the command that has it. */
+  release(key: string): void {
+    this.#storage.sql.exec("UPDATE commands SET intent = NULL WHERE intent = ?", key);
   }
 
   /** Marks a command as ended; one that is not open is left as it is. */

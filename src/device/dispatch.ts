@@ -1,6 +1,6 @@
-import type { Report } from "../command/command.ts";
+import type { Intent, Report } from "../command/command.ts";
 import type { CommandObject } from "../command/command-object.ts";
-import type { Claim, Delivery, Handover, Intent, Receipt } from "../command/handover.ts";
+import type { Claim, Delivery, Handover, Receipt } from "../command/handover.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
 import type { Channel } from "./connection.ts";
@@ -50,7 +50,9 @@ export class Dispatch {
       }
       if (store.open.size >= OPEN_COMMANDS_PER_DEVICE_MAX)
         return { type: "refused", refusal: { reason: "queueFull" } };
-      known = store.add(commandId, earlier ? null : intent);
+      // The newest of several first requests under one id is the one that its repeats are of.
+      if (intent && earlier) store.release(intent.key);
+      known = store.add(commandId, intent);
     }
     const place = known;
     const connection = this.#around.current();
@@ -148,9 +150,9 @@ export class Dispatch {
     const { store } = this.#around;
     switch (claim.type) {
       case "deliver":
-        if (this.#give(connection, claim.delivery))
-          return this.#tell(id, (stub) => stub.handedOver(connection.id));
-        break;
+        return this.#give(connection, claim.delivery)
+          ? this.#tell(id, (stub) => stub.handedOver(connection.id))
+          : this.#tell(id, (stub) => stub.released());
       case "cancel":
         if (connection.send(cancelFrame(id))) return this.#tell(id, (stub) => stub.cancelSent());
         break;

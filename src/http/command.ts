@@ -20,8 +20,7 @@ const RETRY_AFTER = "1";
 export function serveCommand(app: Hono<Edge>): void {
   resource(app, `${COMMANDS}/:command`, {
     GET: async (c) => {
-      // Nobody would read, or end, the stream behind a HEAD.
-      if (wantsEvents(c) && c.req.method === "GET") return await watch(c);
+      if (wantsEvents(c)) return await watch(c);
       return c.json(commandInProfile(profileOf(c), await readCommand(c)));
     },
     DELETE: async (c) => {
@@ -96,5 +95,10 @@ async function watch(c: Context<Edge>): Promise<Response> {
   if (!found.ok) throw notFound();
   // An EventSource comes back until it is told so that nothing will follow (HTML standard, 9.2.3).
   if (found.sightings === null) return c.body(null, 204);
+  if (c.req.method === "HEAD") {
+    // Nobody would read the stream, or end it.
+    await found.sightings.cancel();
+    return c.body(null, 200, { "Content-Type": "text/event-stream" });
+  }
   return c.body(eventsOf(profileOf(c), found.sightings), 200, { "Content-Type": "text/event-stream" });
 }

@@ -35,35 +35,39 @@ export function serveCommands(app: Hono<Edge>): void {
       const wish = await readWish(c);
       const intent = await readIntent(c, wish);
       const wait = readWait(c);
-      const id = c.env.COMMANDS.newUniqueId();
-      const order = { ...wish, id: id.toString(), account, device };
-      const created = await reach(c.env.COMMANDS, id, (stub) => stub.create(order, intent, wait));
-      if (created.ok) return answer(c, created.command);
-      switch (created.reason) {
-        case "deviceUnknown":
-          throw notFound();
-        case "queueFull":
-          throw new ApiError(
-            "activityLimitReached",
-            "Too many commands wait for this device. Send again when some have ended.",
-            {
-              headers: { "Retry-After": "60" },
-            },
-          );
-        case "repeated": {
-          if (!created.same) {
+      const send = async (): Promise<CommandView> => {
+        const id = c.env.COMMANDS.newUniqueId();
+        const order = { ...wish, id: id.toString(), account, device };
+        const created = await reach(c.env.COMMANDS, id, (stub) => stub.create(order, intent, wait));
+        if (created.ok) return created.command;
+        switch (created.reason) {
+          case "deviceUnknown":
+            throw notFound();
+          case "queueFull":
             throw new ApiError(
-              "unprocessable",
-              "This Idempotency-Key was used with another body. Use a new key for another command.",
+              "activityLimitReached",
+              "Too many commands wait for this device. Send again when some have ended.",
+              { headers: { "Retry-After": "60" } },
             );
+          case "repeated": {
+            if (!created.same) {
+              const message =
+                "This Idempotency-Key was used with another body. Use a new key for another command.";
+              throw new ApiError("unprocessable", message);
+            }
+            const first = c.env.COMMANDS.idFromString(created.command);
+            const found = await reach(c.env.COMMANDS, first, (stub) => stub.wait({ account, device }, wait));
+            if (found.ok) {
+              c.header("Idempotency-Replayed", "true");
+              return found.command;
+            }
+            // It was listed, and then its creation failed: it is no command, and this one takes its place.
+            await reach(c.env.DEVICES, deviceOf(c), (stub) => stub.forget(created.command, null));
+            return await send();
           }
-          const first = c.env.COMMANDS.idFromString(created.command);
-          const found = await reach(c.env.COMMANDS, first, (stub) => stub.wait({ account, device }, wait));
-          if (!found.ok) throw notFound();
-          c.header("Idempotency-Replayed", "true");
-          return answer(c, found.command);
         }
-      }
+      };
+      return answer(c, await send());
     },
     GET: async (c) => {
       const { account } = await authorize(c, "Device.Command");

@@ -1,13 +1,19 @@
 import type { Context } from "hono";
 import type { Sighting } from "../command/watchers.ts";
+import { names, weightOf } from "./accept.ts";
 import type { Edge } from "./edge.ts";
 import { commandInProfile } from "./entities.ts";
 import type { Profile } from "./paths.ts";
 
 /** Server-sent events (HTML standard, 9.2): a command's history as it happens. */
 
+const EVENTS = "text/event-stream";
+
+/** Whether the caller asks for events, and would not rather have JSON. */
 export function wantsEvents(c: Context<Edge>): boolean {
-  return /(^|,)\s*text\/event-stream\s*($|[;,])/i.test(c.req.header("Accept") ?? "");
+  const accept = c.req.header("Accept");
+  const weight = weightOf(EVENTS, accept);
+  return names(EVENTS, accept) && weight > 0 && weight >= weightOf("application/json", accept);
 }
 
 /** The sequence after which the watcher goes on; 0, from the first entry, where it names none. */

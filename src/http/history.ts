@@ -1,6 +1,7 @@
-import { hasEnded, type State } from "../command/command.ts";
+import { type Entry, hasEnded, type State } from "../command/command.ts";
 import { dateTime } from "../command/entity.ts";
-import type { History } from "../command/handover.ts";
+import type { CommandView, History } from "../command/handover.ts";
+import { wordsOf } from "../command/transition.ts";
 
 /** A command's history, for people: every entry, why it is in its status, what happens next and when. */
 
@@ -10,7 +11,7 @@ const POST_BACK_DUE = "The post-back that is owed is sent again, unless it is ac
 export function historyEntity({ command, entries, postBacks, wakeAt }: History): object {
   return {
     status: command.state.status,
-    explanation: entries.findLast(({ late }) => !late)?.cause ?? null,
+    explanation: explanation(command, entries),
     nextAction: postBacks?.dueAt === wakeAt ? POST_BACK_DUE : nextAction(command.state),
     nextActionDateTime: dateTime(wakeAt),
     value: entries.map(({ sequence, at, status, attempt, cause, late }) => ({
@@ -30,6 +31,23 @@ export function historyEntity({ command, entries, postBacks, wakeAt }: History):
         reason,
       })) ?? null,
   };
+}
+
+/** Why the command is in its status. */
+function explanation({ state, detail }: CommandView, entries: readonly Entry[]): string | null {
+  const last = entries.findLast(({ late }) => !late);
+  switch (state.status) {
+    case "custom":
+      return detail && wordsOf(detail);
+    case "cancel":
+    case "cancelling":
+      // What the device says meanwhile is noted, and is not why.
+      return (
+        entries.findLast(({ sequence, status }) => status !== entries[sequence - 2]?.status)?.cause ?? null
+      );
+    default:
+      return last?.cause ?? null;
+  }
 }
 
 /** What the service does at the latest when the time comes, unless something happens before. */

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { base64url } from "jose";
-import type { Intent } from "../command/handover.ts";
+
+import type { Intent } from "../command/command.ts";
 import { IDEMPOTENCY_KEY_LENGTH_MAX } from "../limits.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";

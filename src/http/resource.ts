@@ -1,4 +1,5 @@
 import type { Context, Hono } from "hono";
+import { weightOf } from "./accept.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
 import type { Profile } from "./paths.ts";
@@ -35,14 +36,8 @@ export function contextOf(c: Context<Edge>, fragment: string): string {
 
 /** Refuses a caller who would not understand the answer (RFC 9110, 12.5.1). */
 export function requireJsonAccepted(c: Context<Edge>): void {
-  const accepted = c.req.header("Accept");
-  if (accepted === undefined || accepted.trim() === "") return;
-  const understood = accepted.split(",").some((range) => {
-    const [type = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
-    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    return !refused && ["*/*", "application/*", "application/json"].includes(type);
-  });
-  if (!understood) throw new ApiError("notAcceptable", 'The answer is JSON; accept "application/json".');
+  if (weightOf("application/json", c.req.header("Accept")) > 0) return;
+  throw new ApiError("notAcceptable", 'The answer is JSON; accept "application/json".');
 }
 
 /** Refuses query options that the resource does not know; those without `$` are the caller's own (OData 4.0, 11.2.1). */

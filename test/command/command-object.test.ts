@@ -8,6 +8,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Command } from "../../src/command/command.ts";
 import type { CommandObject } from "../../src/command/command-object.ts";
+import { accept } from "../../src/command/transition.ts";
 import { APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
 
 /** The command's object: what it keeps over eviction and crashes, and what its alarm does. */
@@ -130,6 +131,86 @@ describe("a crash of every object", () => {
     await wakes(command, 10_000);
     expect(await device.receives()).toMatchObject({ method: "launchUri", params: { attempt: 1 } });
     await api.reaches(command, "sentToTarget");
+  });
+});
+
+describe("a crash between a command and its device's list", () => {
+  test("leaves no second command for one intent: the one that nobody was told of goes", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const commands = `/v1.0/me/devices/${device.id}/commands`;
+    const headers = { "Idempotency-Key": "once" };
+    const { body } = await api.post(commands, APP_SERVICE, headers);
+    const { order } = await runInDurableObject(
+      objectOf(`/${body.id}`),
+      (_, { storage }) => storage.kv.get<Command>("command") as Command,
+    );
+    const known = await runInDurableObject(
+      env.DEVICES.get(env.DEVICES.idFromString(device.id)),
+      (_, { storage }) =>
+        storage.sql
+          .exec<{ intent: string; fingerprint: string }>("SELECT intent, fingerprint FROM commands")
+          .one(),
+    );
+    // As the crash leaves the first of two: accepted, durable, and never offered.
+    const orphan = env.COMMANDS.newUniqueId();
+    await runInDurableObject(env.COMMANDS.get(orphan), async (_, { storage }) => {
+      const key = { key: known.intent, fingerprint: known.fingerprint, first: false };
+      storage.kv.put("command", accept({ ...order, id: orphan.toString() }, Date.now() - 10_000, key));
+      await storage.setAlarm(Date.now() + 60_000);
+    });
+    expect((await api.get(`${commands}/${orphan}`)).status).toBe(200);
+
+    await runDurableObjectAlarm(env.COMMANDS.get(orphan));
+
+    expect((await api.get(`${commands}/${orphan}`)).status).toBe(404);
+    await device.connects();
+    expect((await device.receives()).id).toBe(body.id);
+    await api.reaches(`/me/devices/${device.id}/commands/${body.id}`, "sentToTarget");
+    expect(device.untaken).toEqual([]);
+  });
+
+  test("frees the key of a command that was listed, and whose creation then failed", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const commands = `/v1.0/me/devices/${device.id}/commands`;
+    const headers = { "Idempotency-Key": "again" };
+    const { body } = await api.post(commands, APP_SERVICE, headers);
+    await runInDurableObject(objectOf(`/${body.id}`), (_, { storage }) => storage.deleteAll());
+    await evictDurableObject(objectOf(`/${body.id}`));
+    const again = await api.post(commands, APP_SERVICE, headers);
+    expect([again.status, again.headers.get("Idempotency-Replayed")]).toEqual([201, null]);
+    expect(again.body.id).not.toBe(body.id);
+  });
+
+  test("after the end is mended: the list learns how the command ended, though the device never comes", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, LAUNCH_URI);
+    await api.request("POST", `/v1.0${command}/cancel`);
+    const filtered = async () =>
+      (await api.get(`/v1.0/me/devices/${device.id}/commands?$filter=status eq 'canceled'`)).body.value
+        .length;
+    expect(await filtered()).toBe(1);
+    const list = env.DEVICES.get(env.DEVICES.idFromString(device.id));
+    await runInDurableObject(
+      list,
+      (_, { storage }) => void storage.sql.exec("UPDATE commands SET ended = NULL"),
+    );
+    await evict(command);
+    expect(await filtered()).toBe(0);
+    await wakes(command, 11_000);
+    expect(await filtered()).toBe(1);
+  });
+
+  test("a claim that came to nothing leaves the command as unseen as it was", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, LAUNCH_URI);
+    expect(await objectOf(command).claim("gone")).toMatchObject({ type: "deliver" });
+    await objectOf(command).released();
+    const { body } = await api.request("POST", `/v1.0${command}/cancel`);
+    expect([body.status, body.error]).toEqual(["canceled", null]);
   });
 });
 

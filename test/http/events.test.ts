@@ -142,6 +142,33 @@ describe("watching a command", () => {
     expect(seen[0]).toEqual([1, 2, 3]);
   });
 
+  test.each([
+    ["text/event-stream", "text/event-stream"],
+    ["application/json;q=0.5, text/event-stream", "text/event-stream"],
+    ["text/event-stream, */*;q=0.1", "text/event-stream"],
+    ["application/json, text/event-stream;q=0.1", "application/json"],
+    ["*/*", "application/json"],
+  ])("Accept: %s is answered with %s, to GET and HEAD alike", async (accept, type) => {
+    const api = new Api();
+    const device = await Device.connected(api);
+    const command = await api.send(device, APP_SERVICE);
+    device.answers((await device.receives()).id, 1);
+    await api.reaches(command, "completed");
+    for (const method of ["GET", "HEAD"]) {
+      const { headers } = await api.request(method, `/v1.0${command}`, undefined, { Accept: accept });
+      expect(headers.get("Content-Type")).toBe(type);
+    }
+  });
+
+  test.each(["text/event-stream;q=0", "text/html", "application/json;q=0, */*"])(
+    "Accept: %s is 406",
+    async (accept) => {
+      const api = new Api();
+      const command = await api.send(await Device.registered(api), LAUNCH_URI);
+      expect((await api.get(`/v1.0${command}`, { Accept: accept })).status).toBe(406);
+    },
+  );
+
   test("of another's command, or none, is 404", async () => {
     const api = new Api();
     const command = await api.send(await Device.registered(api), LAUNCH_URI);

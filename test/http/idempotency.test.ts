@@ -111,6 +111,15 @@ describe("the repeats of Graph's SDKs", () => {
     expect(await countOf(api, device)).toBe(1);
   });
 
+  test("where one client-request-id was used for two commands, a repeat is of the newer", async () => {
+    const { api, device, send } = await stage();
+    await send(APP_SERVICE, { "client-request-id": "r4" });
+    const newer = await send(APP_SERVICE, { "client-request-id": "r4" });
+    const again = await send(APP_SERVICE, { "client-request-id": "r4", "Retry-Attempt": "1" });
+    expect(again.body.id).toBe(newer.body.id);
+    expect(await countOf(api, device)).toBe(2);
+  });
+
   test("a client-request-id alone repeats nothing, nor does another body", async () => {
     const { api, device, send } = await stage();
     await send(APP_SERVICE, { "client-request-id": "r3" });

@@ -107,7 +107,14 @@ export class CommandObject extends DurableObject<Env> {
     const command = this.#load();
     if (command === undefined || !isOf(command, asker)) return UNKNOWN;
     const { history: entries, postBacks } = command;
-    return { ok: true, command: viewOf(command), entries, postBacks, wakeAt: wakeAt(command) };
+    // Telling the device's object once more is nobody's business but theirs.
+    return {
+      ok: true,
+      command: viewOf(command),
+      entries,
+      postBacks,
+      wakeAt: wakeAt({ ...command, settleAt: null }),
+    };
   }
 
   /** Asks to cancel; `conflict` where it has ended. */
@@ -196,6 +203,7 @@ export class CommandObject extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     await this.#inTurn(async () => {
+      const before = this.#load();
       this.#alarmAt = null;
       this.#isRinging = true;
       try {
@@ -208,8 +216,8 @@ export class CommandObject extends DurableObject<Env> {
       const command = this.#load();
       if (command === undefined) return;
       const next = wakeAt(command);
-      // What is due and still could not be done is tried again later, and not at once.
-      this.#setAlarm(next > Date.now() ? next : Date.now() + OFFER_TIMEOUT_MS);
+      // What was due and could not be done is tried again later, and not at once.
+      this.#setAlarm(command === before && next <= Date.now() ? Date.now() + OFFER_TIMEOUT_MS : next);
     });
   }
 

@@ -49,6 +49,7 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
+          testTimeout: 30_000,
           include: ["test/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...onNode],
         },

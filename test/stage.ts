@@ -2,6 +2,7 @@ import { env, exports } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { vi } from "vitest";
 import { SUBPROTOCOL } from "../src/device/protocol.ts";
+import { PATIENTLY } from "./patience.ts";
 
 /** What the stories in these tests are told with: callers with tokens, and devices with keys and sockets. */
 
@@ -93,15 +94,12 @@ export class Api {
 
   /** The command, once it has one of these statuses. */
   async reaches(command: string, ...statuses: string[]): Promise<Json> {
-    return await vi.waitFor(
-      async () => {
-        const { body } = await this.get(`/v1.0${command}`);
-        if (!statuses.includes(body.status))
-          throw new Error(`The command is ${body.status}, not ${statuses.join(" or ")}.`);
-        return body;
-      },
-      { timeout: 5_000, interval: 5 },
-    );
+    return await vi.waitFor(async () => {
+      const { body } = await this.get(`/v1.0${command}`);
+      if (!statuses.includes(body.status))
+        throw new Error(`The command is ${body.status}, not ${statuses.join(" or ")}.`);
+      return body;
+    }, PATIENTLY);
   }
 
   /** The statuses that a command's history shows, without repeats in a row. */
@@ -197,7 +195,7 @@ export class Device {
     await vi.waitFor(async () => {
       const { body } = await api.get(`/v1.0/me/devices/${this.id}`);
       if (body.status !== "Offline") throw new Error(`The device is ${body.status}.`);
-    });
+    }, PATIENTLY);
   }
 
   /** Asks for what waits over HTTP, and for the service to wait so many seconds for it. */
@@ -231,13 +229,10 @@ export class Device {
 
   /** Takes the next frame that has come, or comes. */
   async receives(): Promise<Json> {
-    return await vi.waitFor(
-      () => {
-        if (this.#frames.length === 0) throw new Error("No frame has come.");
-        return this.#frames.shift();
-      },
-      { timeout: 5_000, interval: 5 },
-    );
+    return await vi.waitFor(() => {
+      if (this.#frames.length === 0) throw new Error("No frame has come.");
+      return this.#frames.shift();
+    }, PATIENTLY);
   }
 
   /** Frames that nobody has taken. */

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Command } from "../../src/command/command.ts";
 import type { CommandObject } from "../../src/command/command-object.ts";
 import { accept } from "../../src/command/transition.ts";
+import { PATIENTLY } from "../patience.ts";
 import { APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
 
 /** The command's object: what it keeps over eviction and crashes, and what its alarm does. */
@@ -263,7 +264,7 @@ describe("the alarm", () => {
       await wakes(command, 10_000);
       const { body } = await api.get(`/v1.0${command}/history`);
       expect(body.value.at(-1).cause).toContain("alive");
-    });
+    }, PATIENTLY);
     await api.reaches(command, "sentToTarget");
     device.answers(id, "slow, and well");
     await api.reaches(command, "completed");
@@ -279,7 +280,7 @@ describe("the alarm", () => {
     expect(await device.receives()).toMatchObject({ method: "ping" });
     await wakes(command, 10_000);
     await api.reaches(command, "retry");
-    await vi.waitFor(() => expect(device.closed?.code).toBe(4008));
+    await vi.waitFor(() => expect(device.closed?.code).toBe(4008), PATIENTLY);
     await device.connects();
     expect(await device.receives()).toMatchObject({ method: "appService", params: { attempt: 2 } });
   });

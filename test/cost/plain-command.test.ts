@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Clock, objectOf } from "../clock.ts";
+import { PATIENTLY } from "../patience.ts";
 import { Receiver } from "../post-back/receiver.ts";
 import { APP_SERVICE, Api, Device } from "../stage.ts";
 import { type Bill, Meter } from "./meter.ts";
@@ -221,7 +222,7 @@ const ROADS: Record<string, Road> = {
       await vi.waitFor(async () => {
         const { body } = await stage.api.get(`/v1.0${stage.command}/history`);
         expect(body.postBacks).toHaveLength(3);
-      });
+      }, PATIENTLY);
     },
     // A row for each answer; at the end the alarm is set to guard the last post-back, then to the erasing.
     rows: 12,

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Allowance } from "../../src/device/connection.ts";
 import { SUBPROTOCOL } from "../../src/device/protocol.ts";
 import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../../src/limits.ts";
+import { PATIENTLY } from "../patience.ts";
 import { APP_SERVICE, Api, answerOf, Device, LAUNCH_URI, ORIGIN } from "../stage.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -123,11 +124,11 @@ describe("presence", () => {
     await device.connects();
     expect(await presenceOf(api, device)).toBe("Online");
     device.notifies("presence", { state: "standby" });
-    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Standby"));
+    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Standby"), PATIENTLY);
     await evictDurableObject(objectOf(device));
     expect(await presenceOf(api, device)).toBe("Standby");
     device.notifies("presence", { state: "active" });
-    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Online"));
+    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Online"), PATIENTLY);
     await device.disconnects(api);
     const { body } = await api.get("/v1.0/me/devices");
     expect(body.value).toMatchObject([{ id: device.id, status: "Offline" }]);
@@ -178,7 +179,7 @@ describe("a connection", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 601_000 });
     await runDurableObjectAlarm(objectOf(device));
     vi.useRealTimers();
-    await vi.waitFor(() => expect(device.closed?.code).toBe(4003));
+    await vi.waitFor(() => expect(device.closed?.code).toBe(4003), PATIENTLY);
     await api.reaches(command, "retry");
     await device.connects();
     expect(await device.receives()).toMatchObject({ params: { attempt: 2 } });
@@ -248,7 +249,7 @@ describe("bad frames harm nothing else", () => {
     for (let frames = 0; frames < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX; frames++)
       device.notifies("noise", {});
     await vi.waitFor(() => expect(device.closed?.code).toBe(1008), { timeout: 10_000 });
-    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Offline"));
+    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Offline"), PATIENTLY);
   });
 
   test("the allowance fills steadily up to its burst", () => {

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Poll } from "../../src/device/poll.ts";
 import { POLL_FRAMES_MAX, POLL_GAP_MS, POLL_PRESENCE_MS } from "../../src/limits.ts";
+import { PATIENTLY } from "../patience.ts";
 import { type Answer, APP_SERVICE, Api, Device, type Json, LAUNCH_URI } from "../stage.ts";
 
 /** A device without a socket: the same messages over HTTP. */
@@ -16,7 +17,7 @@ async function presenceOf(api: Api, device: Device): Promise<string> {
 /** A device whose request for messages waits at the service. */
 async function polling(api: Api, device: Device): Promise<{ answered: Promise<Answer> }> {
   const answered = device.polls(60);
-  await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Online"));
+  await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Online"), PATIENTLY);
   return { answered };
 }
 
@@ -153,7 +154,7 @@ describe("one connection of a device takes the place of another", () => {
     await api.reaches(command, "sentToTarget");
     const answer = await device.polls(60);
     expect(answer.body).toMatchObject([{ method: "launchUri", params: { attempt: 2 } }]);
-    await vi.waitFor(() => expect(device.closed?.code).toBe(4001));
+    await vi.waitFor(() => expect(device.closed?.code).toBe(4001), PATIENTLY);
     expect(await presenceOf(api, device)).toBe("Online");
   });
 

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { DeviceObject } from "../../src/device/device-object.ts";
 import { Clock, objectOf } from "../clock.ts";
+import { PATIENTLY } from "../patience.ts";
 import { Receiver } from "../post-back/receiver.ts";
 import { type Answer, APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
 
@@ -279,7 +280,7 @@ describe("a command that ended thirty days ago", () => {
     await vi.waitFor(async () => {
       const { body } = await api.get(`/v1.0${command}/history`);
       expect(body.postBacks).toHaveLength(1);
-    });
+    }, PATIENTLY);
     clock.moves(30 * DAY);
     const complaints = vi.spyOn(console, "error");
     await runDurableObjectAlarm(objectOf(command));

@@ -25,7 +25,7 @@ const setting = fc.record({
 test("whatever callers, device and platform do, the service does what its model does", {
   timeout: PATIENCE * 1_000,
 }, async () => {
-  const property = fc.asyncProperty(setting, anySteps(12), async (given, steps) => {
+  const property = fc.asyncProperty(setting, anySteps(10), async (given, steps) => {
     const trial = await Trial.begins(given.chance);
     if (given.isConnected) await trial.does(trial.plans(connect));
     for (const order of given.sent) await trial.does(trial.plans(send(order)));

@@ -126,7 +126,7 @@ export class Reality {
       (id) => this.nameOf(id),
       (code) => this.closings.push(code),
     );
-    while (await this.#isHandingOver()) await scheduler.wait(2);
+    while (await this.#isHandingOver()) await scheduler.wait(4);
   }
 
   /** What waits is still being written to the connection: the handshake is answered before. */

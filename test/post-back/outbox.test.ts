@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Clock, objectOf } from "../clock.ts";
+import { PATIENTLY } from "../patience.ts";
 import { APP_SERVICE, Api, Device, type Json } from "../stage.ts";
 import { bodyOf, isGenuine, Receiver, secretsOf } from "./receiver.ts";
 
@@ -36,7 +37,7 @@ async function attemptsOf(api: Api, command: string, count: number): Promise<Jso
     const { body } = await clock.as(api).get(`/v1.0${command}/history`);
     expect(body.postBacks).toHaveLength(count);
     return body.postBacks;
-  });
+  }, PATIENTLY);
 }
 
 describe("a receiver", () => {
@@ -95,7 +96,7 @@ describe("a receiver", () => {
     await vi.waitFor(async () => {
       const last = (await receiver.received()).map(bodyOf).at(-1);
       expect(last.command).toMatchObject({ status: "failedToSend", error: "DeviceRemoved" });
-    });
+    }, PATIENTLY);
   });
 
   test("knows the service by the account's secret, and by no other", async () => {
@@ -169,7 +170,10 @@ describe("a post-back", () => {
       );
     const { api, command } = await story(receiver);
     await api.reaches(command, "sentToTarget");
-    await vi.waitFor(() => expect(signing.mock.calls.map(([algorithm]) => algorithm)).toContain("HMAC"));
+    await vi.waitFor(
+      () => expect(signing.mock.calls.map(([algorithm]) => algorithm)).toContain("HMAC"),
+      PATIENTLY,
+    );
     await abortAllDurableObjects();
     signing.mockRestore();
     expect(await receiver.received()).toEqual([]);

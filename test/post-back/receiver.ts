@@ -1,6 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { expect, vi } from "vitest";
 import type { Received, Reply } from "../outbound.ts";
+import { PATIENTLY } from "../patience.ts";
 import type { Api, Json } from "../stage.ts";
 
 /** A receiver of post-backs, on a network that tests make up (test/outbound.ts). */
@@ -21,14 +22,11 @@ export class Receiver {
 
   /** All that came, once it is so many. */
   async has(count: number): Promise<Received[]> {
-    return await vi.waitFor(
-      async () => {
-        const received = await this.received();
-        if (received.length < count) throw new Error(`The receiver has ${received.length}, not ${count}.`);
-        return received;
-      },
-      { timeout: 5_000, interval: 5 },
-    );
+    return await vi.waitFor(async () => {
+      const received = await this.received();
+      if (received.length < count) throw new Error(`The receiver has ${received.length}, not ${count}.`);
+      return received;
+    }, PATIENTLY);
   }
 
   /** Lets go of the requests that it leaves without an answer. */

@@ -1,6 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Clock, objectOf } from "../clock.ts";
+import { PATIENTLY } from "../patience.ts";
 import { APP_SERVICE, Api, Device, type Json } from "../stage.ts";
 import { bodyOf, isGenuine, Receiver, secretsOf } from "./receiver.ts";
 
@@ -49,7 +50,7 @@ async function attemptsOf(api: Api, command: string, count: number): Promise<Jso
     const { postBacks } = await historyOf(api, command);
     expect(postBacks).toHaveLength(count);
     return postBacks;
-  });
+  }, PATIENTLY);
 }
 
 /** Lets time pass, and the command's alarm ring. */

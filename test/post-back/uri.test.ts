@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { refusePostBackUri } from "../../src/command/post-back.ts";
 import { app } from "../../src/http/app.ts";
 import { URI_LENGTH_MAX } from "../../src/limits.ts";
+import { PATIENTLY } from "../patience.ts";
 import { type Answer, APP_SERVICE, Api, answerOf, Device, signToken } from "../stage.ts";
 import { ALLOWED, LOOPBACK, REFUSED } from "./addresses.ts";
 import { Receiver } from "./receiver.ts";
@@ -120,7 +121,7 @@ test("an address that was accepted under looser rules is not posted to under str
   await vi.waitFor(async () => {
     const history = await api.get(`/v1.0/me/devices/${device.id}/commands/${body.id}/history`);
     expect(history.body.postBacks).toMatchObject([{ status: null, outcome: "failed" }]);
-  });
+  }, PATIENTLY);
   expect(sent).not.toHaveBeenCalled();
   sent.mockRestore();
 });

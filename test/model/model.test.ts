@@ -17,9 +17,9 @@ const PATIENCE = 120 + RUNS;
 
 const setting = fc.record({
   chance: fc.constantFrom(0, 0.5, 0.999),
-  isConnected: fc.boolean(),
+  isConnected: fc.constantFrom(true, true, true, false),
   sent: fc.array(wish, { maxLength: 2 }),
-  finale: fc.constantFrom<Finale>("answers", "silence", "asItIs"),
+  finale: fc.constantFrom<Finale>("answers", "answers", "asItIs", "silence"),
 });
 
 test("whatever callers, device and platform do, the service does what its model does", {

@@ -52,62 +52,58 @@ export class DepthGauge {
   }
 }
 
+/** Why a text could not be read. */
+export type TextRefusal = "tooLarge" | "tooDeep" | "notUtf8";
 /** Why a body could not be read as JSON. */
-export type JsonRefusal = "tooLarge" | "tooDeep" | "notUtf8" | "malformed";
+export type JsonRefusal = TextRefusal | "malformed";
 
-/**
- * Reads a stream as UTF-8 JSON (RFC 8259) and stops reading at the first byte over a bound.
- * An empty stream is malformed.
- */
-export async function readJson(
+/** Bounds on what is read: bytes, and levels of nesting where the text is JSON and they matter. */
+export interface Bounds {
+  bytesMax: number;
+  depthMax?: number;
+}
+
+/** Reads a stream as UTF-8 text, and stops reading at the first byte over a bound. */
+export async function readText(
   stream: ReadableStream<Uint8Array> | null,
-  bounds: { bytesMax: number; depthMax: number },
-): Promise<{ ok: true; value: unknown } | { ok: false; reason: JsonRefusal }> {
+  { bytesMax, depthMax = Number.POSITIVE_INFINITY }: Bounds,
+): Promise<{ ok: true; text: string } | { ok: false; reason: TextRefusal }> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-  const gauge = new DepthGauge();
+  const gauge = depthMax < Number.POSITIVE_INFINITY ? new DepthGauge() : null;
   let bytes = 0;
   let text = "";
-  if (stream !== null) {
-    // Leaving the loop early cancels the stream: what is over the bound is never read.
-    for await (const chunk of stream) {
-      bytes += chunk.byteLength;
-      if (bytes > bounds.bytesMax) return { ok: false, reason: "tooLarge" };
-      if (gauge.deepestIn(chunk) > bounds.depthMax) return { ok: false, reason: "tooDeep" };
-      try {
-        text += decoder.decode(chunk, { stream: true });
-      } catch {
-        return { ok: false, reason: "notUtf8" };
-      }
-    }
+  // Leaving the loop early cancels the stream: what is over the bound is never read.
+  for await (const chunk of stream ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) return { ok: false, reason: "tooLarge" };
+    if (gauge !== null && gauge.deepestIn(chunk) > depthMax) return { ok: false, reason: "tooDeep" };
+    const piece = decoded(decoder, chunk);
+    if (piece === null) return { ok: false, reason: "notUtf8" };
+    text += piece;
   }
+  const rest = decoded(decoder);
+  return rest === null ? { ok: false, reason: "notUtf8" } : { ok: true, text: text + rest };
+}
+
+/** The text of a chunk, or of what was left over at the end; null where it is not UTF-8. */
+function decoded(decoder: TextDecoder, chunk?: Uint8Array): string | null {
   try {
-    text += decoder.decode();
+    return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
   } catch {
-    return { ok: false, reason: "notUtf8" };
-  }
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch {
-    return { ok: false, reason: "malformed" };
+    return null;
   }
 }
 
-/** Reads a stream as UTF-8 text, and stops reading at the first byte over the bound. */
-export async function readText(
+/** Reads a stream as UTF-8 JSON (RFC 8259) under bounds. An empty stream is malformed. */
+export async function readJson(
   stream: ReadableStream<Uint8Array> | null,
-  bytesMax: number,
-): Promise<{ ok: true; text: string } | { ok: false; reason: "tooLarge" | "notUtf8" }> {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-  let bytes = 0;
-  let text = "";
+  bounds: Bounds,
+): Promise<{ ok: true; value: unknown } | { ok: false; reason: JsonRefusal }> {
+  const read = await readText(stream, bounds);
+  if (!read.ok) return read;
   try {
-    for await (const chunk of stream ?? []) {
-      bytes += chunk.byteLength;
-      if (bytes > bytesMax) return { ok: false, reason: "tooLarge" };
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return { ok: true, text: text + decoder.decode() };
+    return { ok: true, value: JSON.parse(read.text) };
   } catch {
-    return { ok: false, reason: "notUtf8" };
+    return { ok: false, reason: "malformed" };
   }
 }

@@ -3,6 +3,24 @@ import type { CommandView } from "./handover.ts";
 
 /** The command's wire form: what callers, watchers and receivers of post-backs read. */
 
+/** The members of a command as an entity. */
+export const COMMAND_MEMBERS = [
+  "id",
+  "status",
+  "type",
+  "appServiceName",
+  "packageFamilyName",
+  "error",
+  "permissionTicket",
+  "postBackUri",
+  "payload",
+  "responsePayload",
+  "createdDateTime",
+  "lastModifiedDateTime",
+  "expirationDateTime",
+  "statusDetail",
+] as const;
+
 /** A command as an entity: absent values are null. */
 export function commandEntity({
   order,
@@ -11,7 +29,7 @@ export function commandEntity({
   createdAt,
   modifiedAt,
   expiresAt,
-}: CommandView): object {
+}: CommandView): Record<(typeof COMMAND_MEMBERS)[number], unknown> {
   const { task } = order;
   const service = task.type === "AppService" ? task : null;
   return {

@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import { ENDED, LIVE, type Status } from "../command/command.ts";
-import { commandEntity } from "../command/entity.ts";
+import { COMMAND_MEMBERS, commandEntity } from "../command/entity.ts";
 import type { CommandView } from "../command/handover.ts";
 import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX } from "../limits.ts";
 import { reach } from "../reach.ts";
@@ -31,7 +31,8 @@ export function serveCommands(app: Hono<Edge>): void {
       const { account } = await authorize(c, "Device.Command");
       requireJsonAccepted(c);
       readOptions(c, []);
-      const device = deviceOf(c).toString();
+      const deviceId = deviceOf(c);
+      const device = deviceId.toString();
       const wish = await readWish(c);
       const intent = await readIntent(c, wish);
       const wait = readWait(c);
@@ -62,7 +63,7 @@ export function serveCommands(app: Hono<Edge>): void {
               return found.command;
             }
             // It was listed, and then its creation failed: it is no command, and this one takes its place.
-            await reach(c.env.DEVICES, deviceOf(c), (stub) => stub.forget(created.command, null));
+            await reach(c.env.DEVICES, deviceId, (stub) => stub.forget(created.command, null));
             return await send();
           }
         }
@@ -135,32 +136,15 @@ function readFilter(filter: string | undefined): Status | null {
   );
 }
 
-const MEMBERS = [
-  "id",
-  "status",
-  "type",
-  "appServiceName",
-  "packageFamilyName",
-  "error",
-  "permissionTicket",
-  "postBackUri",
-  "payload",
-  "responsePayload",
-  "createdDateTime",
-  "lastModifiedDateTime",
-  "expirationDateTime",
-  "statusDetail",
-];
-
 /** What is left of an entity when only some of its members are asked for. */
 function readSelect(select: string | undefined): (entity: object) => object {
   if (select === undefined) return (entity) => entity;
   const names = select.split(",").map((name) => name.trim());
-  const unknown = names.find((name) => !MEMBERS.includes(name));
+  const unknown = names.find((name) => !COMMAND_MEMBERS.some((member) => member === name));
   if (unknown !== undefined) {
     throw new ApiError(
       "invalidRequest",
-      `"$select" does not know "${unknown.slice(0, 64)}"; it knows ${MEMBERS.join(", ")}.`,
+      `"$select" does not know "${unknown.slice(0, 64)}"; it knows ${COMMAND_MEMBERS.join(", ")}.`,
     );
   }
   return (entity) => Object.fromEntries(Object.entries(entity).filter(([name]) => names.includes(name)));

@@ -31,8 +31,12 @@ export function serveMessages(app: Hono<Edge>): void {
       const { id, token, audience } = openDevice(c);
       requireJsonAccepted(c);
       requireJsonType(c.req.header("Content-Type"));
-      const body = await readText(c.req.raw.body, FRAME_LENGTH_MAX);
-      if (!body.ok) throw REFUSALS[body.reason]();
+      const body = await readText(c.req.raw.body, { bytesMax: FRAME_LENGTH_MAX });
+      if (!body.ok) {
+        throw body.reason === "notUtf8"
+          ? new ApiError("invalidRequest", "The body is not UTF-8.")
+          : new ApiError("requestTooLarge", `The body is larger than ${FRAME_LENGTH_MAX} bytes.`);
+      }
       const heard = await reach(c.env.DEVICES, id, (stub) => stub.hear(token, audience, body.text));
       if (!heard.ok) throw refusalOf(heard);
       if (heard.answer === null) return c.body(null, 204);
@@ -40,11 +44,6 @@ export function serveMessages(app: Hono<Edge>): void {
     },
   });
 }
-
-const REFUSALS = {
-  tooLarge: () => new ApiError("requestTooLarge", `The body is larger than ${FRAME_LENGTH_MAX} bytes.`),
-  notUtf8: () => new ApiError("invalidRequest", "The body is not UTF-8."),
-};
 
 function openDevice(c: Context<Edge>): { id: DurableObjectId; token: string; audience: string } {
   const token = bearerToken(c.req.header("Authorization"));

@@ -156,7 +156,11 @@ describe("a post-back", () => {
     const [first, second] = await receiver.has(2);
     expect(second?.headers["webhook-id"]).toBe(first?.headers["webhook-id"]);
     expect(second?.body).toBe(first?.body);
-    expect(await attemptsOf(api, command, 1)).toMatchObject([{ sequence: 2, outcome: "accepted" }]);
+    // The crash took the connection too: that the command is to be tried again is told next.
+    expect(await attemptsOf(api, command, 2)).toMatchObject([
+      { sequence: 2, outcome: "accepted" },
+      { sequence: 3, outcome: "accepted" },
+    ]);
   });
 
   test("that was committed and not yet sent outlasts the crash of its object", async () => {
@@ -179,7 +183,9 @@ describe("a post-back", () => {
     expect(await receiver.received()).toEqual([]);
     clock.moves(20_000);
     await runDurableObjectAlarm(objectOf(command));
-    expect((await receiver.has(1)).map((post) => bodyOf(post).command.status)).toEqual(["sentToTarget"]);
+    // The crash took the connection too: that the command is to be tried again is told next.
+    const told = (await receiver.has(2)).map((post) => bodyOf(post).command.status);
+    expect(told).toEqual(["sentToTarget", "retry"]);
   });
 
   test("that is owed outlasts an eviction", async () => {

@@ -19,7 +19,7 @@ const documents = new Map<string, object>([
 ]);
 
 /** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
-const onNode = ["test/agent/**/*.test.ts", "test/scripts/**/*.test.ts", "test/e2e/**/*.test.ts"];
+const onNode = ["agent", "browser", "client", "e2e", "scripts"].map((folder) => `test/${folder}/**/*.test.ts`);
 
 export default defineConfig({
   test: {

@@ -8,6 +8,7 @@ import { serveDevices } from "./devices.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
 import { serveMessages } from "./messages.ts";
+import { servePages } from "./pages.ts";
 import { canonicalPath } from "./paths.ts";
 import { servePostBackSecret } from "./post-back-secret.ts";
 import { resource } from "./resource.ts";
@@ -53,6 +54,7 @@ serveCommand(app);
 serveConnection(app);
 serveMessages(app);
 servePostBackSecret(app);
+servePages(app);
 
 app.notFound((c) => answerError(new ApiError("itemNotFound", "There is nothing at this address."), c));
 app.onError(answerError);

@@ -68,7 +68,7 @@ async function issuersKeys({ AUTH_ISSUER, AUTH_JWKS, AUTH_JWKS_URL }: Env): Prom
   let keys = keySets.get(configuration);
   if (keys === undefined) {
     if (AUTH_JWKS) keys = configuredKeys(AUTH_JWKS);
-    else keys = remoteKeys(AUTH_JWKS_URL || (await discoverKeys(AUTH_ISSUER)));
+    else keys = remoteKeys(AUTH_JWKS_URL || (await authorizationServer({ AUTH_ISSUER })).jwks_uri);
     keySets.set(configuration, keys);
   }
   return keys;
@@ -100,17 +100,43 @@ function remoteKeys(url: string): JWTVerifyGetKey {
   };
 }
 
-/** Milliseconds the issuer has to say where its keys are: callers wait for it, and may try again. */
+/** Milliseconds the issuer has to answer: callers wait for it, and may try again. */
 const DISCOVERY_TIMEOUT_MS = 5_000;
 
-/** Where the issuer's keys are (OpenID Connect Discovery 1.0, section 4). */
-async function discoverKeys(issuer: string): Promise<string> {
+/** What the issuer says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is of use here. */
+export interface AuthorizationServer {
+  issuer: string;
+  authorization_endpoint: string;
+  token_endpoint: string;
+  jwks_uri: string;
+  [more: string]: unknown;
+}
+
+/** The issuers' words about themselves, asked for once an isolate. */
+const servers = new Map<string, AuthorizationServer>();
+
+/** What the configured issuer says of itself. Throws `KeysUnavailable` where it cannot be asked. */
+export async function authorizationServer({
+  AUTH_ISSUER: issuer,
+}: Pick<Env, "AUTH_ISSUER">): Promise<AuthorizationServer> {
+  // The answer is kept, and not the promise: that belongs to the request which made it.
+  const server = servers.get(issuer) ?? (await discover(issuer));
+  servers.set(issuer, server);
+  return server;
+}
+
+/** Asks an issuer (OpenID Connect Discovery 1.0, section 4). */
+async function discover(issuer: string): Promise<AuthorizationServer> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS) });
-    const { jwks_uri } = (await response.json()) as { jwks_uri?: unknown };
-    if (response.ok && typeof jwks_uri === "string") return jwks_uri;
-    throw new Error(`status ${response.status}, jwks_uri ${JSON.stringify(jwks_uri)}`);
+    const server = (await response.json()) as AuthorizationServer;
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    // It would be another issuer's word (section 4.3).
+    if (server.issuer !== issuer) throw new Error(`it names the issuer ${JSON.stringify(server.issuer)}`);
+    if (typeof server.jwks_uri !== "string")
+      throw new Error(`jwks_uri is ${JSON.stringify(server.jwks_uri)}`);
+    return server;
   } catch (error) {
     throw new KeysUnavailable(`${url}: ${String(error)}`, { cause: error });
   }

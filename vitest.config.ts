@@ -8,18 +8,29 @@ const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: 
 const named = { kid: "test", alg: "ES256" };
 const keySet = { keys: [{ ...(await exportJWK(publicKey)), ...named }] };
 
-/** The issuer's documents, and those of one that publishes no keys. */
+/** The issuer's documents, those of one that publishes no keys, and of one that passes for another. */
 const documents = new Map<string, object>([
   [
     "https://issuer.test/.well-known/openid-configuration",
-    { issuer: "https://issuer.test", jwks_uri: "https://issuer.test/keys" },
+    {
+      issuer: "https://issuer.test",
+      jwks_uri: "https://issuer.test/keys",
+      authorization_endpoint: "https://issuer.test/sign-in",
+      token_endpoint: "https://tokens.test/token",
+    },
   ],
   ["https://issuer.test/keys", keySet],
   ["https://keyless.test/.well-known/openid-configuration", { issuer: "https://keyless.test" }],
+  [
+    "https://impostor.test/.well-known/openid-configuration",
+    { issuer: "https://issuer.test", jwks_uri: "https://issuer.test/keys" },
+  ],
 ]);
 
 /** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
-const onNode = ["agent", "browser", "client", "e2e", "scripts"].map((folder) => `test/${folder}/**/*.test.ts`);
+const onNode = ["agent", "browser", "client", "e2e", "scripts"].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
 
 export default defineConfig({
   test: {

@@ -18,7 +18,7 @@ const PAGES = [
 const { metafile } = await build({
   absWorkingDir: ROOT,
   entryPoints: [...PAGES.map(({ entry }) => `${CONSOLE}/${entry}`), `${CONSOLE}/style.css`],
-  outdir: `${DIST}/assets`,
+  outdir: `${DIST}/assets/built`,
   outbase: CONSOLE,
   entryNames: "[dir]/[name]-[hash]",
   bundle: true,
@@ -59,5 +59,5 @@ for (const { name, title, entry } of PAGES) {
 await cp(`${CONSOLE}/public`, `${DIST}/assets`, { recursive: true });
 await writeFile(
   `${DIST}/_headers`,
-  "/assets/*\n  X-Content-Type-Options: nosniff\n/assets/*-*.js\n  Cache-Control: public, max-age=31536000, immutable\n",
+  "/assets/*\n  X-Content-Type-Options: nosniff\n/assets/built/*\n  Cache-Control: public, max-age=31536000, immutable\n",
 );

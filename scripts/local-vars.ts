@@ -5,7 +5,7 @@ import { exportJWK, generateKeyPair, type JWK } from "jose";
 
 /** The local service's own token issuer: a key pair in `.dev.vars`, which wrangler reads and git ignores. */
 
-const DEV_VARS = new URL("../.dev.vars", import.meta.url);
+export const DEV_VARS = new URL("../.dev.vars", import.meta.url);
 
 export interface LocalVars {
   issuer: string;
@@ -35,7 +35,8 @@ export async function localVars(file: URL = DEV_VARS): Promise<LocalVars> {
   return { issuer: AUTH_ISSUER, audience: AUTH_AUDIENCE, signingKey: JSON.parse(LOCAL_SIGNING_KEY) as JWK };
 }
 
-async function readOrNull(file: URL): Promise<string | null> {
+/** A file's text; null where there is no such file. */
+export async function readOrNull(file: URL): Promise<string | null> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {

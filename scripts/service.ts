@@ -24,6 +24,8 @@ export interface ServiceOptions {
   persistTo: string | undefined;
   /** Whether wrangler's own lines are shown as they come, or kept for `said`. */
   output: "shown" | "kept";
+  /** Vars that take the place of the local ones. */
+  vars?: Record<string, string>;
 }
 
 export interface Service {
@@ -47,7 +49,7 @@ export function optionsFromEnvironment(output: ServiceOptions["output"]): Servic
 }
 
 /** Starts the service. Throws a sentence for the user where the port is taken. */
-export async function startService({ port, persistTo, output }: ServiceOptions): Promise<Service> {
+export async function startService({ port, persistTo, output, vars = {} }: ServiceOptions): Promise<Service> {
   await localVars();
   if (port !== 0 && (await isTaken(port))) {
     throw new Error(
@@ -68,6 +70,7 @@ export async function startService({ port, persistTo, output }: ServiceOptions):
     "--inspector-port",
     "0",
     ...storage,
+    ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
   ];
   const child = spawnWithFiles(process.execPath, args, output);
   let said = "";
@@ -126,7 +129,6 @@ function spawnWithFiles(command: string, args: string[], output: ServiceOptions[
       WRANGLER_SEND_METRICS: "false",
       WRANGLER_SEND_ERROR_REPORTS: "false",
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
-      // Half of wrangler's own time goes into these.
       // Half of wrangler's own time goes into these.
       X_LOCAL_OBSERVABILITY: "false",
       X_LOCAL_EXPLORER: "false",

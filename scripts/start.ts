@@ -10,6 +10,8 @@ import {
 } from "../src/agent/identity-file.ts";
 import { appServices, ping } from "../src/agent/services.ts";
 import { systemInfo } from "../src/agent/services-folder.ts";
+import { Client } from "../src/client/client.ts";
+import type { NewCommand } from "../src/client/entities.ts";
 import { localVars } from "./local-vars.ts";
 import { bold, dim, green, step } from "./screen.ts";
 import { optionsFromEnvironment, type Service, startService } from "./service.ts";
@@ -19,24 +21,10 @@ import { signToken } from "./token.ts";
 
 const ACCOUNT = "me";
 const SCOPE = "Device.ReadWrite Device.Command";
-const ENDED = [
-  "completed",
-  "executionFailed",
-  "commandDropped",
-  "canceled",
-  "failedToSend",
-  "expired",
-  "error",
-];
-/** Milliseconds between looks at a command's history. */
-const LOOK_MS = 50;
+/** Minutes that the printed token is good for: a day of trying things out. */
+const LINK_MINUTES = 12 * 60;
 
-interface HistoryAnswer {
-  status: string;
-  value: { sequence: number; dateTime: string; status: string; cause: string }[];
-}
-
-const COMMANDS = [
+const COMMANDS: { title: string; body: NewCommand }[] = [
   { title: "LaunchUri", body: { type: "LaunchUri", payload: { uri: "https://example.com/" } } },
   {
     title: "AppService",
@@ -71,8 +59,11 @@ async function main(): Promise<void> {
     process.exitCode = code || 1;
   });
   try {
-    const api = new Api(service.origin, await signToken(await localVars(), ACCOUNT, SCOPE));
-    const identity = await step("Registering a demo device", () => demoIdentity(api, options.persistTo));
+    const token = await signToken(await localVars(), ACCOUNT, SCOPE, LINK_MINUTES);
+    const client = new Client({ service: service.origin, token: () => token });
+    const identity = await step("Registering a demo device", () =>
+      demoIdentity(client, token, options.persistTo),
+    );
     device = new Device({
       service: service.origin,
       identity: await importIdentity(identity),
@@ -88,79 +79,58 @@ async function main(): Promise<void> {
       device?.start();
       await device?.connected();
     });
-    for (const { title, body } of COMMANDS) await show(api, identity.deviceId, title, body);
-    console.log(closingWords(service, api.token, identity.deviceId));
+    for (const { title, body } of COMMANDS) await show(client, identity.deviceId, title, body);
+    console.log(closingWords(service, token, identity.deviceId));
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** A caller of the local service. */
-class Api {
-  readonly origin: string;
-  readonly token: string;
-
-  constructor(origin: string, token: string) {
-    this.origin = origin;
-    this.token = token;
-  }
-
-  async request(method: string, path: string, body?: object): Promise<Response> {
-    return await fetch(`${this.origin}/v1.0${path}`, {
-      method,
-      headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-  }
-}
-
 /** The demo device of an earlier start, if the service still knows it, or a new one. */
-async function demoIdentity(api: Api, persistTo = ".wrangler"): Promise<StoredIdentity> {
+async function demoIdentity(client: Client, token: string, persistTo = ".wrangler"): Promise<StoredIdentity> {
   const file = `${persistTo}/demo-device.json`;
   const stored = await readIdentity(file).catch(() => null);
   if (stored !== null) {
-    const known = await api.request("GET", `/me/devices/${stored.deviceId}`);
-    if (known.ok) return stored;
+    const known = await client.device(stored.deviceId).catch(() => null);
+    if (known !== null) return stored;
   }
   const { privateKey, publicKey } = await createKeyPair(true);
   const name = `Demo device on ${hostname()}`;
   const registration = { name, kind: "Desktop", platform: "Unknown", publicKey };
-  const deviceId = await registerDevice(api.origin, api.token, registration);
-  const identity = { service: api.origin, deviceId, name, privateKey: await exportJWK(privateKey) };
+  const deviceId = await registerDevice(client.origin, token, registration);
+  const identity = { service: client.origin, deviceId, name, privateKey: await exportJWK(privateKey) };
   await writeIdentity(file, identity);
   return identity;
 }
 
 /** Sends a command and prints each of its statuses as it comes, and the response payload at the end. */
-async function show(api: Api, device: string, title: string, body: object): Promise<void> {
-  console.log(`\n${bold(title)} ${dim(JSON.stringify(body))}`);
-  const sent = await api.request("POST", `/me/devices/${device}/commands`, body);
-  if (sent.status !== 201) throw new Error(`Sending answered ${sent.status}: ${await sent.text()}`);
-  const { id } = (await sent.json()) as { id: string };
-  const path = `/me/devices/${device}/commands/${id}`;
+async function show(client: Client, device: string, title: string, command: NewCommand): Promise<void> {
+  console.log(`\n${bold(title)} ${dim(JSON.stringify(command))}`);
+  const { id } = await client.send(device, command);
   let shown = 0;
-  for (;;) {
-    const { status, value } = (await (await api.request("GET", `${path}/history`)).json()) as HistoryAnswer;
+  let response: unknown = null;
+  for await (const seen of client.watch(device, id)) {
+    response = seen.command.responsePayload;
+    const { value } = await client.history(device, id);
     const accepted = Date.parse(value[0]?.dateTime ?? "");
     for (const entry of value.slice(shown)) {
       const after = `+${Date.parse(entry.dateTime) - accepted} ms`.padStart(10);
       console.log(`${dim(after)}  ${green(entry.status.padEnd(15))} ${entry.cause}`);
     }
     shown = value.length;
-    if (ENDED.includes(status)) break;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
-  const response = await api.request("GET", `${path}/responsePayload`);
-  console.log(
-    `            ${bold("response payload")} ${response.status === 204 ? "none" : await response.text()}`,
-  );
+  console.log(`            ${bold("response payload")} ${JSON.stringify(response)}`);
 }
 
 function closingWords({ origin }: Service, token: string, device: string): string {
   const post = `curl -X POST ${origin}/me/devices/$DEVICE/commands -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json'`;
   return `
-${bold("The service stays up.")} Ctrl+C ends it. Paste these into another terminal:
+${bold("The service stays up.")} Ctrl+C ends it. Open the console:
+
+  ${bold(`${origin}/#token=${token}`)}
+
+and ${origin}/device in another tab, or on it, to make that tab a device. Or paste these into another terminal:
 
 TOKEN=${token}
 DEVICE=${device}
@@ -169,7 +139,7 @@ ${post} -d '{"type":"LaunchUri","payload":{"uri":"https://example.com/"}}'
 ${post} -d '{"type":"AppService","appServiceName":"appia.ping","packageFamilyName":"Appia.Demo","payload":{"hello":"device"}}'
 curl ${origin}/me/devices/$DEVICE/commands -H "Authorization: Bearer $TOKEN"
 
-${dim("The token is good for an hour; npm run -s token prints a new one.")}`;
+${dim("The link and the token are good for twelve hours; npm run -s token prints a new one.")}`;
 }
 
 try {

@@ -2,6 +2,7 @@ import type { Context, Hono } from "hono";
 import { type AuthorizationServer, authorizationServer } from "./auth.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
+import { isVersioned } from "./paths.ts";
 import { resource } from "./resource.ts";
 
 /** The pages for people: static, and served with what they may load and whom they may call. */
@@ -27,6 +28,8 @@ export function servePages(app: Hono<Edge>): void {
 }
 
 async function servePage(c: Context<Edge>, page: string): Promise<Response> {
+  // Pages belong to no version of the interface.
+  if (isVersioned(c.req.url)) throw new ApiError("itemNotFound", "There is nothing at this address.");
   const asset = await c.env.ASSETS.fetch(new URL(`/${page}`, c.req.url));
   if (!asset.ok) throw new ApiError("itemNotFound", "There is nothing at this address.");
   return c.body(asset.body, 200, {

@@ -23,3 +23,9 @@ export function canonicalPath(request: Request): string {
   }
   return `/${[profile ?? "beta", ...path].join("/")}`;
 }
+
+/** Whether an address names a version itself, instead of being given the usual one. */
+export function isVersioned(url: string): boolean {
+  const first = new URL(url).pathname.split("/").find((segment) => segment !== "");
+  return PROFILES.some((profile) => profile === first?.toLowerCase());
+}

@@ -238,6 +238,7 @@ describe("the issuer's keys", () => {
     ["at an address that is none", { AUTH_JWKS: "", AUTH_JWKS_URL: "issuer.test/keys" }],
     ["of an issuer that does not answer", { AUTH_JWKS: "", AUTH_ISSUER: "https://down.test" }],
     ["of an issuer that publishes none", { AUTH_JWKS: "", AUTH_ISSUER: "https://keyless.test" }],
+    ["of an issuer that says it is another", { AUTH_JWKS: "", AUTH_ISSUER: "https://impostor.test" }],
     ["that are not JSON", { AUTH_JWKS: "nonsense" }],
     ["that are no key set", { AUTH_JWKS: "{}" }],
   ])("%s let nobody in, for now", async (_, vars) => {
@@ -245,7 +246,7 @@ describe("the issuer's keys", () => {
     expect([status, body.error.code]).toEqual([503, "serviceNotAvailable"]);
     expect(headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
     expect(log).toHaveBeenCalledOnce();
-    expect(JSON.stringify(log.mock.calls)).toMatch(/AUTH_JWKS|down\.test|keyless\.test|issuer\.test\/keys/);
+    expect(JSON.stringify(log.mock.calls)).toMatch(/AUTH_JWKS|down\.test|keyless\.test|impostor\.test|issuer\.test\/keys/);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { wakeAt } from "./clocks.ts";
-import { hasEnded, type Intent, type Order, type Report } from "./command.ts";
+import { awaitsOffer, hasEnded, type Intent, type Order, type Report } from "./command.ts";
 import {
   type Asker,
   type Claim,
@@ -16,7 +16,6 @@ import {
   viewOf,
 } from "./handover.ts";
 import { assertPresent, Lifecycle } from "./lifecycle.ts";
-import { awaitsOffer } from "./transition.ts";
 
 /**
  * One command: holds its state, advances it by its alarm, serves its status and response payload.

@@ -200,6 +200,25 @@ export interface Command {
   settleAt: number | null;
 }
 
+/** A state of one of these statuses. */
+export type In<Status extends State["status"]> = Extract<State, { status: Status }>;
+
+/** Whether the command is to be handed over to the connection that comes for it. */
+export function awaitsOffer(state: State): state is In<"requesting" | "retry"> {
+  return state.status === "requesting" || state.status === "retry";
+}
+
+/** Whether cancellation was asked for and has not been answered. */
+export function isCancelling(state: State): state is In<"cancel" | "cancelling"> {
+  return state.status === "cancel" || state.status === "cancelling";
+}
+
+/** Whether the device has begun. */
+export function isRunning(state: State): state is In<"executing" | "custom"> {
+  return state.status === "executing" || state.status === "custom";
+}
+
+/** Whether nothing more happens to it. */
 export function hasEnded(state: State): state is Extract<State, { status: EndedStatus }> {
   return (ENDED as readonly Status[]).includes(state.status);
 }

@@ -8,21 +8,22 @@ import {
 } from "../limits.ts";
 import { answerBy, backoff, eraseAt } from "./clocks.ts";
 import {
+  awaitsOffer,
   type Command,
-  type Detail,
   type EndedStatus,
-  type ErrorName,
   hasEnded,
+  type In,
   type Intent,
+  isCancelling,
   type LiveStatus,
   type Order,
   type Report,
-  ROME_ERRORS,
   type State,
 } from "./command.ts";
 import { absorbed, type Decision, ended, entered, noted, replaced, unchanged } from "./decision.ts";
 import { owingPostBacks, postBackTried } from "./outbox.ts";
 import type { PostBackOutcome } from "./post-back.ts";
+import { reported } from "./report.ts";
 
 /**
  * The lifecycle of a command, decided purely: no clock, no chance, no I/O.
@@ -59,8 +60,6 @@ export type Event =
   | { type: "postBackTried"; sequence: number; outcome: PostBackOutcome }
   /** The service itself failed. */
   | { type: "faulted"; message: string };
-
-type In<Status extends State["status"]> = Extract<State, { status: Status }>;
 
 /** A command as it is accepted. */
 export function accept(order: Order, now: number, intent: Intent | null = null): Command {
@@ -161,19 +160,6 @@ function live(command: Command, event: Exclude<Event, { type: "postBackTried" }>
     case "faulted":
       return ended(command, now, "error", null, event.message);
   }
-}
-
-/** Whether the command is to be handed over to the connection that comes for it. */
-export function awaitsOffer(state: State): state is In<"requesting" | "retry"> {
-  return state.status === "requesting" || state.status === "retry";
-}
-
-function isCancelling(state: State): state is In<"cancel" | "cancelling"> {
-  return state.status === "cancel" || state.status === "cancelling";
-}
-
-function isRunning(state: State): state is In<"executing" | "custom"> {
-  return state.status === "executing" || state.status === "custom";
 }
 
 // ---- Time ----
@@ -288,56 +274,6 @@ function attemptLost(command: Command, now: number, chance: number, cause: strin
     "AttemptsExhausted",
     `${cause} That was attempt ${attempts}, the last.`,
   );
-}
-
-// ---- What the device says ----
-
-function reported({ ...command }: Command, report: Report, now: number): Decision {
-  const { state } = command;
-  const startedAt = isRunning(state) ? state.startedAt : now;
-  // Whatever the device says of a command proves that it was handed over, even where that news was lost.
-  command.attempts = Math.max(command.attempts, 1);
-  switch (report.type) {
-    case "acknowledged":
-      if (isRunning(state)) return absorbed(command, now, "The device acknowledged again.");
-      if (isCancelling(state)) return noted(command, now, "The device has begun.");
-      return entered(command, now, { status: "executing", startedAt }, "The device has begun.");
-    case "progressed": {
-      const detail: Detail = { message: report.message, percent: report.percent };
-      if (isCancelling(state)) return noted(command, now, wordsOf(detail));
-      if (state.status === "custom")
-        return noted({ ...command, detail, modifiedAt: now }, now, wordsOf(detail));
-      return entered(command, now, { status: "custom", startedAt }, wordsOf(detail), { detail });
-    }
-    case "succeeded": {
-      const end: State = { status: "completed", endedAt: now, responsePayload: report.payload };
-      return entered(command, now, end, "The device returned a result.", {
-        detail: null,
-        effects: [{ type: "settle" }],
-      });
-    }
-    case "oversized":
-      return ended(command, now, "executionFailed", "MessageSizeTooLarge", report.message);
-    case "dropped":
-      return ended(command, now, "commandDropped", null, report.reason ?? "The device declined it.");
-    case "failed":
-      return report.kind === "cancelled" && isCancelling(state)
-        ? ended(command, now, "canceled", null, "The device cancelled it.")
-        : ended(command, now, "executionFailed", errorName(command.order, report), report.message);
-  }
-}
-
-/** The documented name for a device's error: its own word where that is one, or what the kind of error means. */
-function errorName({ task }: Order, { kind, status }: Extract<Report, { type: "failed" }>): ErrorName {
-  const named = ROME_ERRORS.find((name) => name === status);
-  if (named !== undefined) return named;
-  if (kind !== "unknownMethod") return "Unknown";
-  return task.type === "LaunchUri" ? "ProtocolUnavailable" : "AppServiceUnavailable";
-}
-
-/** A device's progress as a line of words. */
-export function wordsOf({ message, percent }: Detail): string {
-  return `${message ?? "The device reported progress."}${percent === null ? "" : ` (${percent} %)`}`;
 }
 
 // ---- Cancellation and the end ----

@@ -1,7 +1,7 @@
 import { type Entry, hasEnded, type State } from "../command/command.ts";
 import { dateTime } from "../command/entity.ts";
 import type { CommandView, History } from "../command/handover.ts";
-import { wordsOf } from "../command/transition.ts";
+import { wordsOf } from "../command/report.ts";
 
 /** A command's history, for people: every entry, why it is in its status, what happens next and when. */
 

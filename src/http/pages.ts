@@ -1,4 +1,5 @@
 import type { Context, Hono } from "hono";
+import { readAsset } from "./asset.ts";
 import { type AuthorizationServer, authorizationServer } from "./auth.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
@@ -30,9 +31,7 @@ export function servePages(app: Hono<Edge>): void {
 async function servePage(c: Context<Edge>, page: string): Promise<Response> {
   // Pages belong to no version of the interface.
   if (isVersioned(c.req.url)) throw new ApiError("itemNotFound", "There is nothing at this address.");
-  const asset = await c.env.ASSETS.fetch(new URL(`/${page}`, c.req.url));
-  if (!asset.ok) throw new ApiError("itemNotFound", "There is nothing at this address.");
-  return c.body(asset.body, 200, {
+  return c.body(await readAsset(c, `/${page}`), 200, {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": contentSecurityPolicy(await tokenOrigin(c.env)),
     "X-Content-Type-Options": "nosniff",

@@ -137,6 +137,8 @@ export class Client {
         if (failures > 0) onGone(null);
         failures = 0;
         for await (const { id, data } of eventsIn(response)) {
+          // What had come already is not wanted any more either.
+          if (signal?.aborted) return;
           last = Number(id ?? last + 1);
           const seen = JSON.parse(data) as CommandEntity;
           yield { sequence: last, command: seen };

@@ -15,7 +15,7 @@ import { Queue } from "../agent/queue.ts";
 // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever members it expects.
 export type Json = any;
 
-export const LAUNCH_URI = { type: "LaunchUri", payload: { uri: "https://example.com/" } };
+export const LAUNCH_URI = { type: "LaunchUri" as const, payload: { uri: "https://example.com/" } };
 export const APP_SERVICE = {
   type: "AppService",
   appServiceName: "com.example.ask",

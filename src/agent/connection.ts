@@ -16,6 +16,8 @@ export interface Connection {
   send(frame: string, arrived?: () => void): Promise<void>;
   /** Ends it cleanly; resolves when it is closed, with all that was said before, or the peer has taken too long. */
   close(): Promise<void>;
+  /** Finds out now, rather than at the next occasion, whether it still lives; one that does not is ended. */
+  check(): void;
   /** Another has taken over: what still arrives is received, until the service closes this one. */
   retire(): void;
 }

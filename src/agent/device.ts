@@ -114,6 +114,20 @@ export class Device {
     void this.#send(notification("presence", { state }));
   }
 
+  /**
+   * The computer has slept, or the network is back: what was to be tried later is tried now, and a connection that
+   * seems to stand has to prove it.
+   */
+  wake(): void {
+    if (this.#life === null || this.#trying) return;
+    if (this.#current !== null) {
+      this.#current.check();
+      return;
+    }
+    this.#forgetNextTry();
+    void this.#try(this.#life.signal);
+  }
+
   /** One try to connect. `life` ends with the device's run: whatever was awaited looks at it before going on. */
   async #try(life: AbortSignal): Promise<void> {
     this.#trying = true;

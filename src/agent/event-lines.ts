@@ -1,4 +1,5 @@
 import type { DeviceEvent } from "./device-event.ts";
+import { harmless } from "./harmless.ts";
 
 /** How a line is meant: to be glanced over, as good news, as a warning, as bad news. */
 export type Tone = "quiet" | "good" | "warning" | "bad";
@@ -48,9 +49,9 @@ export function lineOf(event: DeviceEvent): Line | null {
 
 const COLORS: Record<Tone, number> = { quiet: 2, good: 32, warning: 33, bad: 31 };
 
-/** One line of output. Control characters that others wrote are replaced: a terminal would obey them. */
+/** One line of output. */
 export function format({ text, tone }: Line, time: Date, colored: boolean): string {
-  const clean = text.replaceAll(/\p{C}/gu, "\u{FFFD}");
+  const clean = harmless(text);
   const clock = time.toTimeString().slice(0, 8);
   return colored
     ? `\u{1B}[2m${clock}\u{1B}[0m  \u{1B}[${COLORS[tone]}m${clean}\u{1B}[0m`

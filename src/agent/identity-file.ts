@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { importJWK, type JWK } from "jose";
+import { configFolder, type Surroundings, writePrivately } from "./config-folder.ts";
 import type { DeviceIdentity } from "./identity.ts";
 
 /** What a computer keeps to be the same device tomorrow. */
@@ -15,30 +14,12 @@ export interface StoredIdentity {
   privateKey: JWK;
 }
 
-interface Surroundings {
-  platform?: NodeJS.Platform;
-  env?: NodeJS.ProcessEnv;
-  home?: string;
-}
-
-/**
- * Where the identity for a service is kept: one file a service, in the folder in which the system's users keep
- * their configuration (XDG Base Directory, `%APPDATA%`, Application Support).
- */
-export function identityPath(
-  service: string | URL,
-  { platform = process.platform, env = process.env, home = homedir() }: Surroundings = {},
-): string {
+/** Where the identity for a service is kept: one file a service, in the user's folder for Appia. */
+export function identityPath(service: string | URL, surroundings: Surroundings = {}): string {
   const { protocol, host } = new URL(service);
   // A colon is a stream on Windows' file system, and brackets are for the shells to misread.
   const file = `${protocol.slice(0, -1)}-${host.replaceAll(/[^a-z0-9.-]/g, "_")}.json`;
-  return join(configFolder(platform, env, home), "appia", file);
-}
-
-function configFolder(platform: NodeJS.Platform, env: NodeJS.ProcessEnv, home: string): string {
-  if (platform === "win32") return env.APPDATA || join(home, "AppData", "Roaming");
-  if (platform === "darwin") return join(home, "Library", "Application Support");
-  return env.XDG_CONFIG_HOME || join(home, ".config");
+  return join(configFolder(surroundings), file);
 }
 
 /** The identity in a file; null where there is no such file. Throws where the file holds something else. */
@@ -67,22 +48,7 @@ function parseIdentity(text: string): StoredIdentity | null {
 
 /** Writes an identity for its owner's eyes only (0600), at once or not at all. */
 export async function writeIdentity(path: string, identity: StoredIdentity): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  // In the same folder, as a rename is atomic only within one file system.
-  const draft = `${path}.${randomUUID()}`;
-  try {
-    const file = await open(draft, "wx", 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(identity, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  await writePrivately(path, identity);
 }
 
 /** The identity as the device library takes it. Throws where the key is no ES256 key. */

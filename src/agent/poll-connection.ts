@@ -75,6 +75,9 @@ export class PollConnection implements Connection {
     this.#end(1000, "");
   }
 
+  /** Every request has its time limit, and the next is never far. */
+  check(): void {}
+
   retire(): void {
     void this.close();
   }

@@ -87,6 +87,10 @@ export class SocketConnection implements Connection {
     return this.#closed.promise;
   }
 
+  check(): void {
+    if (this.#opened && !this.#ended && this.#pingSentAt === null) this.#ping();
+  }
+
   retire(): void {
     this.#pingSentAt = null;
     this.#wait(RETIREMENT_MS, () => void this.close());
@@ -118,16 +122,18 @@ export class SocketConnection implements Connection {
   }
 
   #awaitNextPing(): void {
-    this.#wait(KEEPALIVE_MS, () => {
-      // The service has closed it. Why, which decides what to do, is known once TCP has ended, too.
-      if (this.#socket.readyState !== WebSocket.OPEN) {
-        this.#wait(CLOSING_TIMEOUT_MS, () => this.#end(ABNORMAL, "The service took too long to close."));
-        return;
-      }
-      this.#pingSentAt = this.#clock.now();
-      this.#wait(PONG_TIMEOUT_MS, () => this.#end(ABNORMAL, "No pong came in time."));
-      void this.send("ping");
-    });
+    this.#wait(KEEPALIVE_MS, () => this.#ping());
+  }
+
+  #ping(): void {
+    // The service has closed it. Why, which decides what to do, is known once TCP has ended, too.
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      this.#wait(CLOSING_TIMEOUT_MS, () => this.#end(ABNORMAL, "The service took too long to close."));
+      return;
+    }
+    this.#pingSentAt = this.#clock.now();
+    this.#wait(PONG_TIMEOUT_MS, () => this.#end(ABNORMAL, "No pong came in time."));
+    void this.send("ping");
   }
 
   #wait(ms: number, action: () => void): void {

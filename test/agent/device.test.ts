@@ -147,6 +147,51 @@ describe("a connection that is lost", () => {
   });
 });
 
+describe("waking", () => {
+  test("tries at once what was to be tried later, and once only", async () => {
+    const { device, service, told, clock, events } = await stage();
+    service.refusesWith = 503;
+    device.start();
+    await told("connecting");
+    await told("disconnected");
+    service.refusesWith = null;
+    device.wake();
+    device.wake();
+    // The retry that was planned is not made as well.
+    clock.advance(1_000);
+    await told("connected");
+    expect(events.left).toEqual([{ type: "connecting" }]);
+  });
+
+  test("lets a connection that stands prove it", async () => {
+    const { device, line, clock } = await connected();
+    device.wake();
+    device.wake();
+    await line.pings.next();
+    await line.isHeardOut();
+    expect(line.pings.left).toEqual([]);
+    clock.advance(30_000);
+    await line.pings.next();
+  });
+
+  test("finds a connection out that only seems to stand", async () => {
+    const { device, line, told, clock } = await connected();
+    line.deaf = true;
+    device.wake();
+    await line.pings.next();
+    clock.advance(10_000);
+    expect(await told("disconnected")).toMatchObject({ reason: "No pong came in time." });
+  });
+
+  test("wakes no device that was stopped", async () => {
+    const { device, clock } = await connected();
+    await device.stop();
+    device.wake();
+    expect(clock.pending).toBe(0);
+    await expect(device.connected()).rejects.toThrow("stopped");
+  });
+});
+
 describe("answers outlive connections", () => {
   test("those given while disconnected are sent in order on the next one", async () => {
     const gates = new Map<string, PromiseWithResolvers<string>>();

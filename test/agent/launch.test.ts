@@ -1,7 +1,8 @@
 import type { SpawnOptions } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { describe, expect, test } from "vitest";
-import { launcher, type Spawn, safeUri } from "../../src/agent/launch.ts";
+import { launcher, type Spawn } from "../../src/agent/launch.ts";
+import { safeUri } from "../../src/agent/safe-uri.ts";
 
 /** An opener that ends as told, and everything it was started with. */
 function opener(end: (process: EventEmitter) => void) {

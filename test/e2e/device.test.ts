@@ -1,32 +1,14 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import type { Service } from "../../scripts/service.ts";
 import { createKeyPair, signDeviceToken } from "../../src/agent/identity.ts";
-import {
-  APP_SERVICE,
-  become,
-  Caller,
-  endsWholly,
-  LAUNCH_URI,
-  registers,
-  startLocally,
-  temporaryFolder,
-} from "./stage.ts";
+import { APP_SERVICE, become, Caller, LAUNCH_URI, ownService, registers } from "./stage.ts";
 
 /** Our own device library against the service as it is started locally. */
 
 /** What the list of devices promises: milliseconds until it shows that a device has come or gone. */
 const PRESENCE_MS = 1_000;
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let service: Service;
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  service = await startLocally(folder.path);
-});
-// The last is done first.
-afterAll(() => folder[Symbol.asyncDispose]());
-afterAll(() => endsWholly(service));
+const service = ownService();
 
 describe("a connected device", () => {
   test("opens a URI", async () => {

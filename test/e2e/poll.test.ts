@@ -1,29 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Service, startService } from "../../scripts/service.ts";
+import { expect, test } from "vitest";
 import { signDeviceToken } from "../../src/agent/identity.ts";
 import {
   APP_SERVICE,
   Caller,
-  endsWholly,
   type Json,
   LAUNCH_URI,
   type OwnDevice,
+  ownService,
   registers,
-  startLocally,
-  temporaryFolder,
 } from "./stage.ts";
 
 /** Devices without sockets against the service as it is started locally. */
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let service: Service;
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  service = await startLocally(folder.path);
-});
-// The last is done first.
-afterAll(() => folder[Symbol.asyncDispose]());
-afterAll(() => endsWholly(service));
+const service = ownService();
 
 test("a polling device opens, answers, is cancelled, and outlasts a restart of the service", async () => {
   const caller = await Caller.of(service);
@@ -65,20 +54,14 @@ test("a polling device opens, answers, is cancelled, and outlasts a restart of t
   const slow = await caller.send(id, { ...APP_SERVICE, payload: "slow" });
   await asked.promise;
   await caller.reaches(slow, "executing");
-  await endsWholly(service);
+  await service.ends();
   await events.next(({ type }) => type === "disconnected");
   // The answer is there before the service is again.
   gate.resolve();
   await events.next(
     (event) => event.type === "finished" && event.outcome === "completed" && slow.endsWith(event.id),
   );
-  const again = startService({
-    port: Number(new URL(caller.origin).port),
-    persistTo: folder.path,
-    output: "kept",
-  });
-  service = await again;
-  await service.ready;
+  await service.starts(Number(new URL(caller.origin).port));
   expect(await caller.reaches(slow, "completed")).toMatchObject({ responsePayload: { payload: "slow" } });
 
   const after = await caller.send(id, { ...APP_SERVICE, payload: "after" });

@@ -2,29 +2,12 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import type { Service } from "../../scripts/service.ts";
-import {
-  APP_SERVICE,
-  Caller,
-  endsWholly,
-  type Json,
-  registers,
-  startLocally,
-  temporaryFolder,
-} from "./stage.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { APP_SERVICE, Caller, type Json, ownService, registers } from "./stage.ts";
 
 /** The service posting to a receiver that is a program of its own; its local vars allow this machine. */
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let service: Service;
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  service = await startLocally(folder.path);
-});
-// The last is done first.
-afterAll(() => folder[Symbol.asyncDispose]());
-afterAll(() => endsWholly(service));
+const service = ownService();
 
 interface Received {
   at: number;
@@ -202,8 +185,8 @@ test("what waits for its receiver outlasts a restart of the service", async () =
   const { caller, command } = await sends(receiver);
   await caller.reaches(command, "completed");
   await attemptsOf(caller, command, 1);
-  await endsWholly(service);
-  service = await startLocally(folder.path);
+  await service.ends();
+  await service.starts();
   const again = new Caller(service.origin, caller.token);
   const { value } = await again.get(`${command}/history`);
   await receiver.has(2);

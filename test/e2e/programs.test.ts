@@ -62,9 +62,8 @@ const POINT = {
 
 describe("npm run device", () => {
   function device(identity: string, ...args: string[]): Program {
-    const program = run("src/agent/main.ts", ["--service", origin, "--identity", identity, ...args], {
-      APPIA_TOKEN: "",
-    });
+    const options = ["--service", origin, "--identity", identity, ...args];
+    const program = run("src/agent/appia.js", ["device", ...options], { APPIA_TOKEN: "" });
     onTestFinished(() => void program.process.kill("SIGKILL"));
     return program;
   }

@@ -1,27 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Service } from "../../scripts/service.ts";
-import {
-  APP_SERVICE,
-  become,
-  Caller,
-  endsWholly,
-  LAUNCH_URI,
-  registers,
-  startLocally,
-  temporaryFolder,
-} from "./stage.ts";
+import { expect, test } from "vitest";
+import { APP_SERVICE, become, Caller, LAUNCH_URI, ownService, registers } from "./stage.ts";
 
 /** What outlasts the service's own process, and what its real alarms do. */
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let service: Service;
-beforeAll(async () => {
-  folder = await temporaryFolder();
-  service = await startLocally(folder.path);
-});
-// The last is done first.
-afterAll(() => folder[Symbol.asyncDispose]());
-afterAll(() => endsWholly(service));
+const service = ownService();
 
 test("a command that waits for its device outlasts a restart, as does its time", async () => {
   const before = await Caller.of(service);
@@ -31,9 +13,9 @@ test("a command that waits for its device outlasts a restart, as does its time",
   const kept = await before.get(waiting);
   expect(kept).toMatchObject({ status: "requesting" });
 
-  await endsWholly(service);
+  await service.ends();
   await expect(fetch(service.origin)).rejects.toThrow("fetch failed");
-  service = await startLocally(folder.path);
+  await service.starts();
 
   const caller = new Caller(service.origin, before.token);
   expect(await caller.get(waiting)).toEqual(kept);

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, vi } from "vitest";
 import { localVars } from "../../scripts/local-vars.ts";
 import { type Service, startService } from "../../scripts/service.ts";
 import { signToken } from "../../scripts/token.ts";
@@ -29,11 +29,48 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { path: strin
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, maxRetries: 5 }) };
 }
 
-/** Starts `wrangler dev`, on a port of the system's choice. Resolves when it serves. */
-export async function startLocally(persistTo: string): Promise<Service> {
-  const service = await startService({ port: 0, persistTo, output: "kept" });
+/** Starts `wrangler dev`, on a port of the system's choice unless one is named. Resolves when it serves. */
+export async function startLocally(persistTo: string, port = 0): Promise<Service> {
+  const service = await startService({ port, persistTo, output: "kept" });
   await service.ready;
   return service;
+}
+
+/** The service of one test file, on a storage of its own. */
+export interface OwnService {
+  /** Where it serves; another one after it was started again, unless its port was named. */
+  readonly origin: string;
+  /** A folder for the file's own use; the storage is in it, too. */
+  readonly folder: string;
+  /** Ends it wholly. */
+  ends(): Promise<void>;
+  /** Starts it again, on the same storage. */
+  starts(port?: number): Promise<void>;
+}
+
+/** The service that a file's tests share: it serves before the first of them, and has ended wholly after the last. */
+export function ownService(): OwnService {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let service: Service;
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    service = await startLocally(folder.path);
+  });
+  // The last is done first.
+  afterAll(() => folder[Symbol.asyncDispose]());
+  afterAll(() => endsWholly(service));
+  return {
+    get origin() {
+      return service.origin;
+    },
+    get folder() {
+      return folder.path;
+    },
+    ends: () => endsWholly(service),
+    starts: async (port) => {
+      service = await startLocally(folder.path, port);
+    },
+  };
 }
 
 /** Ends the service; fails if a process of its own outlives it, or it has failed at something meanwhile. */
@@ -94,7 +131,7 @@ export class Caller {
   }
 
   /** A user whom no other test knows. */
-  static async of({ origin }: Service): Promise<Caller> {
+  static async of({ origin }: Pick<Service, "origin">): Promise<Caller> {
     const token = await signToken(await localVars(), crypto.randomUUID(), "Device.ReadWrite Device.Command");
     return new Caller(origin, token);
   }

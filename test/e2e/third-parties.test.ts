@@ -5,9 +5,8 @@ import { JSONRPCClient, JSONRPCErrorException, JSONRPCServer, JSONRPCServerAndCl
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { localVars } from "../../scripts/local-vars.ts";
-import type { Service } from "../../scripts/service.ts";
 import { signToken } from "../../scripts/token.ts";
-import { APP_SERVICE, endsWholly, type Json, LAUNCH_URI, startLocally, temporaryFolder } from "./stage.ts";
+import { APP_SERVICE, type Json, LAUNCH_URI, ownService } from "./stage.ts";
 import { type Terminator, terminateTls } from "./tls.ts";
 
 /**
@@ -19,17 +18,11 @@ const NOWHERE = "0".repeat(64);
 /** As a GUID is written (RFC 9562, section 4). */
 const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let service: Service;
+const service = ownService();
 let terminator: Terminator;
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  service = await startLocally(folder.path);
   terminator = await terminateTls(service.origin);
 });
-// The last is done first.
-afterAll(() => folder[Symbol.asyncDispose]());
-afterAll(() => endsWholly(service));
 afterAll(() => terminator.close());
 
 /** Graph's client of a user whom no other test knows. It gives its token to nobody but its hosts, over https. */

@@ -15,13 +15,26 @@ export interface Program {
   ended: Promise<{ code: number | null; out: string; err: string }>;
 }
 
-/** Runs a program of the project, by its path from the root. */
-export function run(path: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): Program {
-  const child = spawn(process.execPath, [path, ...args], {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+/** Runs a program of the project, by its path from the root, with nothing to read unless there is `input`. */
+export function run(
+  path: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  input = "",
+): Program {
+  return launch(process.execPath, [path, ...args], env, input);
+}
+
+/** Runs any program in the project's folder. */
+export function launch(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input = "",
+): Program {
+  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: "pipe" });
+  // One that ends without reading is no failure.
+  child.stdin.on("error", () => {}).end(input);
   const texts = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.out += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.err += text));

@@ -8,15 +8,15 @@ import { systemClock } from "../../src/agent/clock.ts";
 import { createKeyPair } from "../../src/agent/identity.ts";
 import { ActingService } from "./acting-service.ts";
 
-const MAIN = join(import.meta.dirname, "../../src/agent/main.ts");
+const APPIA = join(import.meta.dirname, "../../src/agent/appia.js");
 
-/** The command line program, running; what it came to once it has ended. */
+/** `appia device`, running; what it came to once it has ended. */
 function run(
   args: string[],
   input = "",
 ): { process: ChildProcess; ended: Promise<{ code: number | null; out: string; err: string }> } {
   const { APPIA_TOKEN: _, ...env } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: "pipe" });
+  const child = spawn(process.execPath, [APPIA, "device", ...args], { env, stdio: "pipe" });
   onTestFinished(() => void child.kill("SIGKILL"));
   child.stdin.end(input);
   const exit = new Promise<number | null>((resolve) => child.once("close", resolve));
@@ -39,17 +39,19 @@ async function scene(): Promise<{ service: ActingService; args: string[] }> {
   return { service, args: ["--service", service.origin, "--identity", join(folder, "me.json")] };
 }
 
-describe("the command line", () => {
+describe("appia device", () => {
   test("--help explains itself", async () => {
     const { code, out } = await run(["--help"]).ended;
     expect(code).toBe(0);
-    expect(out).toContain("--services FOLDER");
+    expect(out).toContain("--services <folder>");
+    expect(out).toContain("--service <url>");
   });
 
   test.each([
     [["--dance"], "--dance"],
     [["--service", "example"], "--service takes"],
     [["stray"], "stray"],
+    [["--service", "ftp://example.com"], "--service takes"],
   ])("%j is bad usage", async (args, words) => {
     const { code, out, err } = await run(args).ended;
     expect({ code, out }).toEqual({ code: 2, out: "" });
@@ -57,11 +59,14 @@ describe("the command line", () => {
     expect(err).not.toContain("    at ");
   });
 
-  test("without an identity and a token it says how to get one", async () => {
+  test("an identity of another service is left as it is", async () => {
     const { args } = await scene();
-    const { code, err } = await run(args).ended;
-    expect(code).toBe(1);
-    expect(err).toContain("npm run -s token -- --scope Device.ReadWrite");
+    const first = run([...args, "--token", "caller"]);
+    first.process.stdout?.once("data", () => first.process.kill("SIGTERM"));
+    await first.ended;
+    const { code, err } = await run([...args, "--service", "https://other.example"]).ended;
+    expect(code).toBe(2);
+    expect(err).toContain("name another file with --identity");
   });
 
   test("a refused token is told in the service's words", async () => {

@@ -1,0 +1,33 @@
+import type { DeviceEvent } from "../device-event.ts";
+import { format, type Line } from "../event-lines.ts";
+import { out } from "./screen.ts";
+import { jsonText } from "./text.ts";
+
+/** What a device that runs tells its owner: lines for a person, or its events as JSON lines for a program. */
+export class Log {
+  readonly #json: boolean;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  /** Words that no event stands for. */
+  say(line: Line): void {
+    if (!this.#json) this.#print(line);
+  }
+
+  /** An event, and the line that a person reads of it; null where there is none. */
+  tell(event: DeviceEvent | { type: string }, line: Line | null): void {
+    if (this.#json) out.print(jsonText({ at: new Date().toISOString(), ...event }));
+    else if (line !== null) this.#print(line);
+  }
+
+  /** What is only for a person at a terminal. */
+  show(text: string): void {
+    if (!this.#json) out.print(text);
+  }
+
+  #print(line: Line): void {
+    out.print(format(line, new Date(), out.isTerminal && !process.env.NO_COLOR));
+  }
+}

@@ -1,6 +1,8 @@
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { documents } from "./documents.ts";
+import { type Files, publish } from "./publish.ts";
 
 /** `npm run build`: the pages, from src/console into dist/. What they load carries its contents' hash in its name. */
 
@@ -15,7 +17,7 @@ const PAGES = [
   { name: "pair", title: "Pair a device · Appia", entry: "pair/main.tsx" },
 ];
 
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   absWorkingDir: ROOT,
   entryPoints: [...PAGES.map(({ entry }) => `${CONSOLE}/${entry}`), `${CONSOLE}/style.css`],
   outdir: `${DIST}/assets/built`,
@@ -31,14 +33,10 @@ const { metafile } = await build({
   sourcemap: true,
   metafile: true,
   write: false,
-}).then(async (result) => {
-  await rm(DIST, { recursive: true, force: true });
-  for (const { path, contents } of result.outputFiles) {
-    await mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    await writeFile(path, contents);
-  }
-  return result;
 });
+const files: Files = new Map(
+  outputFiles.map(({ path, contents }) => [path.slice(DIST.length + 1), contents]),
+);
 
 /** The address of what an entry point was built into. */
 function built(entry: string): string {
@@ -54,10 +52,14 @@ for (const { name, title, entry } of PAGES) {
     .replace("{{title}}", title)
     .replace("{{style}}", built("style.css"))
     .replace("{{script}}", built(entry));
-  await writeFile(`${DIST}/${name}.html`, page);
+  files.set(`${name}.html`, page);
 }
-await cp(`${CONSOLE}/public`, `${DIST}/assets`, { recursive: true });
-await writeFile(
-  `${DIST}/_headers`,
+for (const [name, contents] of await documents()) files.set(name, contents);
+for (const name of await readdir(`${CONSOLE}/public`)) {
+  files.set(`assets/${name}`, await readFile(`${CONSOLE}/public/${name}`));
+}
+files.set(
+  "_headers",
   "/assets/*\n  X-Content-Type-Options: nosniff\n/assets/built/*\n  Cache-Control: public, max-age=31536000, immutable\n",
 );
+await publish(DIST, files);

@@ -20,6 +20,11 @@ export const BODY_DEPTH_MAX = PAYLOAD_DEPTH_MAX + 1;
 export const FRAME_LENGTH_MAX = 1024 * KIB;
 /** Messages in one JSON-RPC batch of a device: each may be a call to another object. */
 export const BATCH_MESSAGES_MAX = 100;
+/** Requests in one $batch, and bytes of the whole of it: Graph's own bounds. */
+export const BATCH_PARTS_MAX = 20;
+export const BATCH_BYTES_MAX = 4 * KIB * KIB;
+/** Levels of nesting in a $batch: a body three levels down. */
+export const BATCH_DEPTH_MAX = BODY_DEPTH_MAX + 3;
 
 // ---- Names and addresses ----
 
@@ -145,3 +150,20 @@ export const POLL_BURST_MS = 5;
 /** Messages a device may send a second, and at once; an object serves about as many requests a second. */
 export const MESSAGES_PER_SECOND_MAX = 1_000;
 export const MESSAGES_BURST_MAX = 2_000;
+
+// ---- Pairing ----
+
+/** Letters of a user code: 20^8 codes, of which a guesser who is held to 20 a minute meets none in ten minutes (RFC 8628, 5.1). */
+export const USER_CODE_LENGTH = 8;
+/** Milliseconds in which a person can decide: time to find another screen and to sign in there. */
+export const PAIRING_MS = 10 * MINUTE;
+/** Milliseconds for which a decision outlasts its code: a device that asks ever more slowly has still time to hear of it. */
+export const PAIRING_LINGER_MS = MINUTE;
+/** Seconds between two questions of a device, and by which they grow where it asks sooner (RFC 8628, 3.2 and 3.5). */
+export const PAIRING_INTERVAL_SECONDS = 5;
+/** Codes drawn until one is free: with a million pairings under way, one of 25,000 is taken. */
+export const USER_CODE_DRAWS_MAX = 3;
+/** Seconds after which those who ask too often may ask again: the period of the rate limits in wrangler.toml. */
+export const PAIRING_LIMIT_SECONDS = 60;
+/** Bytes of a device's question: its code is 52 letters long. */
+export const PAIRING_QUESTION_BYTES_MAX = 8 * KIB;

@@ -1,14 +1,17 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { CLIENT_REQUEST_ID_LENGTH_MAX } from "../limits.ts";
+import { serveBatch } from "./batch.ts";
 import { serveCommand } from "./command.ts";
 import { serveCommands } from "./commands.ts";
 import { serveConnection } from "./connection.ts";
 import { serveDevices } from "./devices.ts";
+import { serveDocuments } from "./documents.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
 import { serveMessages } from "./messages.ts";
 import { servePages } from "./pages.ts";
+import { servePairings } from "./pairings.ts";
 import { canonicalPath } from "./paths.ts";
 import { servePostBackSecret } from "./post-back-secret.ts";
 import { resource } from "./resource.ts";
@@ -54,6 +57,9 @@ serveCommand(app);
 serveConnection(app);
 serveMessages(app);
 servePostBackSecret(app);
+serveBatch(app);
+serveDocuments(app);
+servePairings(app);
 servePages(app);
 
 app.notFound((c) => answerError(new ApiError("itemNotFound", "There is nothing at this address."), c));

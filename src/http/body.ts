@@ -1,14 +1,16 @@
 import type { Context } from "hono";
 import * as v from "valibot";
-import { type JsonRefusal, readJson } from "../json.ts";
+import { type Bounds, type JsonRefusal, readJson } from "../json.ts";
 import { BODY_BYTES_MAX, BODY_DEPTH_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
 
 /** Request bodies: read under bounds, with member names in any case, and checked against a schema. */
 
-const REFUSALS: Record<JsonRefusal, () => ApiError> = {
-  tooLarge: () => new ApiError("requestTooLarge", `The body is larger than ${BODY_BYTES_MAX} bytes.`),
+const BOUNDS: Bounds = { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX };
+
+const REFUSALS: Record<JsonRefusal, (bounds: Bounds) => ApiError> = {
+  tooLarge: ({ bytesMax }) => new ApiError("requestTooLarge", `The body is larger than ${bytesMax} bytes.`),
   tooDeep: () =>
     new ApiError("requestTooLarge", `The payload is nested deeper than ${PAYLOAD_DEPTH_MAX} levels.`),
   notUtf8: () => new ApiError("invalidRequest", "The body is not UTF-8."),
@@ -24,12 +26,13 @@ export async function readBody<Entries extends v.ObjectEntries>(
   c: Context<Edge>,
   schema: v.ObjectSchema<Entries, undefined>,
   ignored: readonly string[] = [],
+  bounds = BOUNDS,
 ): Promise<v.InferOutput<v.ObjectSchema<Entries, undefined>>> {
   requireJsonType(c.req.header("Content-Type"));
   // Asking for the length first spares the reading; a wrong length is met by the bound on what is read.
-  if (Number(c.req.header("Content-Length") ?? 0) > BODY_BYTES_MAX) throw REFUSALS.tooLarge();
-  const body = await readJson(c.req.raw.body, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX });
-  if (!body.ok) throw REFUSALS[body.reason]();
+  if (Number(c.req.header("Content-Length") ?? 0) > bounds.bytesMax) throw REFUSALS.tooLarge(bounds);
+  const body = await readJson(c.req.raw.body, bounds);
+  if (!body.ok) throw REFUSALS[body.reason](bounds);
   if (typeof body.value !== "object" || body.value === null || Array.isArray(body.value)) {
     throw new ApiError("invalidRequest", "The body is a JSON object.");
   }
@@ -40,12 +43,24 @@ export async function readBody<Entries extends v.ObjectEntries>(
   return parsed.output;
 }
 
+const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/;
+
+/** Whether a media type is JSON, whatever its parameters. */
+export function isJson(contentType: string | undefined): boolean {
+  return JSON_TYPE.test(mediaType(contentType)[0] ?? "");
+}
+
+/** A media type and its parameters. */
+function mediaType(contentType: string | undefined): string[] {
+  return (contentType ?? "").split(";").map((part) => part.trim().toLowerCase());
+}
+
 /** Refuses a body that is not declared as JSON in UTF-8 (415). */
 export function requireJsonType(contentType: string | undefined): void {
-  const [type = "", ...parameters] = (contentType ?? "").split(";").map((part) => part.trim().toLowerCase());
+  const [type = "", ...parameters] = mediaType(contentType);
   const charset = parameters.find((parameter) => parameter.startsWith("charset="));
   const isUtf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);
-  if (!/^application\/([\w.+-]+\+)?json$/.test(type) || !isUtf8) {
+  if (!JSON_TYPE.test(type) || !isUtf8) {
     throw new ApiError(
       "unsupportedMediaType",
       'Send the body as "Content-Type: application/json", in UTF-8.',

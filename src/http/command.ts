@@ -20,7 +20,7 @@ const RETRY_AFTER = "1";
 export function serveCommand(app: Hono<Edge>): void {
   resource(app, `${COMMANDS}/:command`, {
     GET: async (c) => {
-      if (wantsEvents(c)) return await watch(c);
+      if (wantsEvents(c.req.header("Accept"))) return await watch(c);
       return c.json(commandInProfile(profileOf(c), await readCommand(c)));
     },
     DELETE: async (c) => {

@@ -1,8 +1,6 @@
 import type { Context, Hono } from "hono";
-import * as v from "valibot";
-import { KINDS, PLATFORMS } from "../device/device.ts";
 import { readPublicKey } from "../device/public-key.ts";
-import { DEVICE_TEXT_LENGTH_MAX, DEVICES_PER_ACCOUNT_MAX, DEVICES_PER_PAGE } from "../limits.ts";
+import { DEVICES_PER_ACCOUNT_MAX, DEVICES_PER_PAGE } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { readBody } from "./body.ts";
@@ -18,49 +16,26 @@ import {
   requireJsonAccepted,
   resource,
 } from "./resource.ts";
+import { Registration, Renaming } from "./schemas.ts";
 
 /** The device that the path names. Throws 404 before any object is woken where the id was never given out. */
 export function deviceOf(c: Context<Edge>): DurableObjectId {
   return objectId(c.env.DEVICES, c.req.param("device") ?? "") ?? raise(notFound());
 }
 
+/** The account has no room for another device. */
+export function tooManyDevices(): ApiError {
+  return new ApiError(
+    "activityLimitReached",
+    `The account has ${DEVICES_PER_ACCOUNT_MAX} devices, the most it may have. Unregister one first.`,
+    { headers: { "Retry-After": "3600" } },
+  );
+}
+
 function raise(error: Error): never {
   throw error;
 }
 
-function line(name: string): v.GenericSchema<string> {
-  const message = `"${name}" is a text of 1 to ${DEVICE_TEXT_LENGTH_MAX} characters, without control characters.`;
-  return v.pipe(
-    v.string(message),
-    v.trim(),
-    v.minLength(1, message),
-    v.maxLength(DEVICE_TEXT_LENGTH_MAX, message),
-    v.check((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), message),
-  );
-}
-
-/** One of some words, written in any case. */
-function word<const Words extends readonly [string, ...string[]]>(
-  name: string,
-  words: Words,
-): v.GenericSchema<string, Words[number]> {
-  const message = `"${name}" is one of ${words.join(", ")}.`;
-  return v.pipe(
-    v.string(message),
-    v.transform((text) => words.find((candidate) => candidate.toLowerCase() === text.toLowerCase())),
-    v.picklist(words, message),
-  );
-}
-
-const Registration = v.object({
-  name: line("name"),
-  kind: word("kind", KINDS),
-  platform: word("platform", PLATFORMS),
-  manufacturer: v.nullish(line("manufacturer"), null),
-  model: v.nullish(line("model"), null),
-  publicKey: v.unknown(),
-});
-const Renaming = v.object({ name: line("name") });
 const READ_ONLY_MEMBERS = ["id", "status"];
 
 export function serveDevices(app: Hono<Edge>): void {
@@ -98,13 +73,7 @@ export function serveDevices(app: Hono<Edge>): void {
       const registered = await reach(c.env.DEVICES, id, (stub) =>
         stub.register(account, { ...properties, publicKey: read.key }),
       );
-      if (!registered.ok) {
-        throw new ApiError(
-          "activityLimitReached",
-          `The account has ${DEVICES_PER_ACCOUNT_MAX} devices, the most it may have. Unregister one first.`,
-          { headers: { "Retry-After": "3600" } },
-        );
-      }
+      if (!registered.ok) throw tooManyDevices();
       return c.json(deviceEntity(profileOf(c), registered.device), 201, {
         Location: addressOf(c, `/me/devices/${id}`),
       });

@@ -1,28 +1,8 @@
 import type { Context } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { KeysUnavailable } from "../jwt.ts";
 import { Unreachable } from "../reach.ts";
 import type { Edge } from "./edge.ts";
-
-/** The error codes of the contract (section 2), each with its status. */
-const STATUS_OF = {
-  invalidRequest: 400,
-  InvalidAuthenticationToken: 401,
-  accessDenied: 403,
-  itemNotFound: 404,
-  notAllowed: 405,
-  notAcceptable: 406,
-  conflict: 409,
-  requestTooLarge: 413,
-  unsupportedMediaType: 415,
-  unprocessable: 422,
-  upgradeRequired: 426,
-  activityLimitReached: 429,
-  internalServerError: 500,
-  serviceNotAvailable: 503,
-} as const satisfies Record<string, ContentfulStatusCode>;
-
-export type ErrorCode = keyof typeof STATUS_OF;
+import { type ErrorCode, STATUS_OF } from "./error-codes.ts";
 
 /**
  * A refusal on its way to the client: a code, a sentence that says what to change, headers, and perhaps a more

@@ -9,9 +9,8 @@ import type { Profile } from "./paths.ts";
 
 const EVENTS = "text/event-stream";
 
-/** Whether the caller asks for events, and would not rather have JSON. */
-export function wantsEvents(c: Context<Edge>): boolean {
-  const accept = c.req.header("Accept");
+/** Whether an Accept header asks for events, and would not rather have JSON. */
+export function wantsEvents(accept: string | undefined): boolean {
   const weight = weightOf(EVENTS, accept);
   return names(EVENTS, accept) && weight > 0 && weight >= weightOf("application/json", accept);
 }

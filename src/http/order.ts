@@ -1,33 +1,16 @@
 import type { Context } from "hono";
-import * as v from "valibot";
+import type * as v from "valibot";
 import { ORDER_DEFAULTS, type Order, type Task } from "../command/command.ts";
 import { refusePostBackUri } from "../command/post-back.ts";
 import { masterSecrets } from "../command/post-back-sender.ts";
 import { utf8Length } from "../json.ts";
-import {
-  DAY,
-  HOUR,
-  MINUTE,
-  PAYLOAD_BYTES_MAX,
-  RETENTION_DAYS_MAX,
-  SECOND,
-  SERVICE_NAME_LENGTH_MAX,
-  TIMEOUT_MS_MAX,
-  TIMEOUT_MS_MIN,
-  URI_LENGTH_MAX,
-} from "../limits.ts";
+import { DAY, PAYLOAD_BYTES_MAX, RETENTION_DAYS_MAX, URI_LENGTH_MAX } from "../limits.ts";
 import { readBody } from "./body.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
+import { OrderBody } from "./schemas.ts";
 
 /** What a caller asks for when sending a command, read from the request's body. */
-
-/** Both spellings that the original's documents and clients use, without regard to case. */
-const TYPES = new Map<string, Task["type"]>([
-  ["launchuri", "LaunchUri"],
-  ["appservice", "AppService"],
-  ["appservices", "AppService"],
-]);
 
 /** Schemes that would run or read something on the device instead of opening it. */
 const REFUSED_SCHEMES = ["javascript:", "data:", "vbscript:", "file:", "about:"];
@@ -44,43 +27,6 @@ const READ_ONLY_MEMBERS = [
   "statusDetail",
   "value",
 ];
-
-function optional<Schema extends v.GenericSchema>(schema: Schema): v.NullishSchema<Schema, undefined> {
-  return v.nullish(schema);
-}
-
-function text(name: string, most: number): v.GenericSchema<string> {
-  const message = `"${name}" is a text of 1 to ${most} characters.`;
-  const isWellFormed = v.check((words: string) => words.isWellFormed(), message);
-  return v.pipe(v.string(message), v.minLength(1, message), v.maxLength(most, message), isWellFormed);
-}
-
-function timeout(name: string): v.GenericSchema<string, number> {
-  const message = `"${name}" is an ISO 8601 duration from one second to ${TIMEOUT_MS_MAX / DAY} days, such as "PT10M" or "P1DT12H"; years and months have no fixed length.`;
-  return v.pipe(
-    v.string(message),
-    v.transform(durationMs),
-    v.number(message),
-    v.minValue(TIMEOUT_MS_MIN, message),
-    v.maxValue(TIMEOUT_MS_MAX, message),
-  );
-}
-
-const OrderBody = v.object({
-  type: v.pipe(
-    v.string('"type" is "LaunchUri" or "AppService".'),
-    v.transform((name) => TYPES.get(name.toLowerCase())),
-    v.picklist(["LaunchUri", "AppService"], '"type" is "LaunchUri" or "AppService".'),
-  ),
-  payload: v.unknown(),
-  appServiceName: optional(text("appServiceName", SERVICE_NAME_LENGTH_MAX)),
-  packageFamilyName: optional(text("packageFamilyName", SERVICE_NAME_LENGTH_MAX)),
-  permissionTicket: optional(text("permissionTicket", URI_LENGTH_MAX)),
-  postBackUri: optional(text("postBackUri", URI_LENGTH_MAX)),
-  deliveryTimeout: optional(timeout("deliveryTimeout")),
-  executionTimeout: optional(timeout("executionTimeout")),
-  whenOffline: optional(v.picklist(["queue", "fail"], '"whenOffline" is "queue" or "fail".')),
-});
 
 /** An order but for its addresses. */
 export type Wish = Omit<Order, "id" | "account" | "device">;
@@ -163,22 +109,6 @@ function readUri(payload: unknown): string {
     );
   }
   return uri;
-}
-
-/** A short number: the text comes from a caller, and is bounded before anything backtracks over it. */
-const NUMBER = String.raw`(\d{1,9}(?:[.,]\d{1,9})?)`;
-/** ISO 8601 durations in units of a fixed length: `P2W`, `P1DT12H`, `PT1.5S`. */
-const DURATION = new RegExp(
-  `^P(?!$)(?:${NUMBER}W)?(?:${NUMBER}D)?(?:T(?!$)(?:${NUMBER}H)?(?:${NUMBER}M)?(?:${NUMBER}S)?)?$`,
-);
-const UNITS_MS = [7 * DAY, DAY, HOUR, MINUTE, SECOND];
-
-/** Milliseconds of an ISO 8601 duration; NaN where it is none, is negative, or has years or months. */
-function durationMs(text: string): number {
-  const numbers = DURATION.exec(text)?.slice(1);
-  if (numbers === undefined) return Number.NaN;
-  const parts = UNITS_MS.map((unit, index) => Number(numbers[index]?.replace(",", ".") ?? 0) * unit);
-  return Math.round(parts.reduce((sum, part) => sum + part));
 }
 
 function invalid(message: string): ApiError {

@@ -1,6 +1,6 @@
 /**
  * Paths as clients write them, and as the routes read them: a version in front, words in lower case and in their
- * canonical spelling, ids untouched, no trailing slash.
+ * canonical spelling, ids untouched and behind a slash, no trailing slash.
  */
 
 /** The two profiles of the service. No prefix means `beta`, as the old clients expect. */
@@ -11,14 +11,22 @@ const ALIASES = new Map([["command", "commands"]]);
 /** What comes before an id. */
 const COLLECTIONS = new Set(["devices", "commands"]);
 
+/** A key in parentheses, as OData's own clients write it: `devices('…')` (OData 4.01 URL conventions, 4.3.1). */
+const KEYED = /^(\w+)\((?:\w+=)?(?:'|%27)(.*)(?:'|%27)\)$/i;
+/** What those clients put before an action's name (4.5.1). */
+const NAMESPACE = /^microsoft\.graph\./;
+
 /** The path that the routes match, of a request's URL. */
 export function canonicalPath(request: Request): string {
-  const segments = new URL(request.url).pathname.split("/").filter((segment) => segment !== "");
+  const segments = new URL(request.url).pathname
+    .split("/")
+    .filter((segment) => segment !== "")
+    .flatMap((segment) => KEYED.exec(segment)?.slice(1) ?? segment);
   const first = segments[0]?.toLowerCase();
   const profile = PROFILES.find((name) => name === first);
   const path: string[] = [];
   for (const segment of profile === undefined ? segments : segments.slice(1)) {
-    const word = segment.toLowerCase();
+    const word = segment.toLowerCase().replace("%24", "$").replace(NAMESPACE, "");
     path.push(COLLECTIONS.has(path.at(-1) ?? "") ? segment : (ALIASES.get(word) ?? word));
   }
   return `/${[profile ?? "beta", ...path].join("/")}`;

@@ -35,14 +35,17 @@ describe("a path finds its resource, however it is written", () => {
     expect(body.value).toHaveLength(1);
   });
 
-  test.each(["/me/devices/{d}", "/beta/Me/Devices/{d}/", "/V1.0/ME/DEVICES/{d}"])(
-    "%s is the device",
-    async (path) => {
-      const { status, body } = await api.get(filled(path));
-      expect(status).toBe(200);
-      expect(body.id).toBe(device);
-    },
-  );
+  test.each([
+    "/me/devices/{d}",
+    "/beta/Me/Devices/{d}/",
+    "/V1.0/ME/DEVICES/{d}",
+    "/me/devices('{d}')",
+    "/v1.0/me/Devices(id=%27{d}%27)/",
+  ])("%s is the device", async (path) => {
+    const { status, body } = await api.get(filled(path));
+    expect(status).toBe(200);
+    expect(body.id).toBe(device);
+  });
 
   test.each([
     "/me/devices/{d}/commands",
@@ -60,6 +63,8 @@ describe("a path finds its resource, however it is written", () => {
     "/me/devices/{d}/commands/{c}",
     "/me/devices/{d}/command/{c}/",
     "/v1.0/Me/Devices/{d}/COMMAND/{c}",
+    "/me/devices('{d}')/commands('{c}')",
+    "/me/devices/{d}/commands(id='{c}')",
     "/Beta/me/devices/{d}/Commands/{c}/",
   ])("%s is the command", async (path) => {
     const { status, body } = await api.get(filled(path));
@@ -73,6 +78,7 @@ describe("a path finds its resource, however it is written", () => {
     ["RESPONSEPAYLOAD/", 204],
     ["history", 200],
     ["History/", 200],
+    ["microsoft.graph.history", 200],
   ])("…/command/{id}/%s answers %i", async (word, expected) => {
     const { status } = await api.get(filled(`/me/devices/{d}/command/{c}/${word}`));
     expect(status).toBe(expected);
@@ -103,6 +109,9 @@ describe("ids are exact", () => {
     ["an account's id as a device's", () => `/me/devices/${env.ACCOUNTS.newUniqueId()}`],
     ["half a percent sign", () => "/me/devices/%E0%A4%A"],
     ["a name", () => "/me/devices/__proto__"],
+    ["an upper-cased device id in parentheses", () => `/me/devices('${device.toUpperCase()}')`],
+    ["a device id without its quotation marks", () => `/me/devices(${device})`],
+    ["a device id in too many quotation marks", () => `/me/devices(''${device}'')`],
   ])("%s is not found", async (_, path) => {
     const { status, body } = await api.get(path());
     expect(status).toBe(404);
@@ -140,19 +149,30 @@ describe("what is not there is not found", () => {
 
 const ALLOWED = [
   ["/healthz", ["GET", "HEAD"]],
+  ["/%24metadata", ["GET", "HEAD"]],
+  ["/$metadata", ["GET", "HEAD"]],
+  ["/openapi.json", ["GET", "HEAD"]],
   ["/me/devices", ["GET", "HEAD", "POST"]],
   ["/me/devices/{d}", ["DELETE", "GET", "HEAD", "PATCH"]],
   ["/me/devices/{d}/commands", ["GET", "HEAD", "POST"]],
   ["/me/devices/{d}/commands/{c}", ["DELETE", "GET", "HEAD"]],
   ["/me/postBackSecret", ["GET", "HEAD"]],
+  ["/me/pairings/BCDF-GHJK", ["GET", "HEAD"]],
   ["/devices/{d}/messages", ["GET", "HEAD", "POST"]],
   ["/me/devices/{d}/commands/{c}/responsePayload", ["GET", "HEAD"]],
   ["/me/devices/{d}/commands/{c}/history", ["GET", "HEAD"]],
   ["/devices/{d}/connection", ["GET", "HEAD"]],
 ] as const;
 
-test("cancelling is only ever asked for", async () => {
-  const { status, headers } = await api.get(filled("/me/devices/{d}/commands/{c}/cancel"));
+test.each([
+  "/me/devices/{d}/commands/{c}/cancel",
+  "/$batch",
+  "/pairings",
+  "/pairings/token",
+  "/me/pairings/BCDF-GHJK/approve",
+  "/me/pairings/BCDF-GHJK/deny",
+])("%s is only ever posted to", async (path) => {
+  const { status, headers } = await api.get(filled(path));
   expect([status, headers.get("Allow")]).toEqual([405, "POST"]);
 });
 

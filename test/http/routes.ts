@@ -23,6 +23,9 @@ export const ROUTES_TO_ALL: readonly Route[] = [
   { method: "GET", path: "/me/devices", scopes: READ },
   { method: "POST", path: "/me/devices", scopes: WRITE, body: {} },
   { method: "GET", path: "/me/postBackSecret", scopes: COMMAND },
+  { method: "GET", path: "/me/pairings/BCDF-GHJK", scopes: WRITE },
+  { method: "POST", path: "/me/pairings/BCDF-GHJK/approve", scopes: WRITE },
+  { method: "POST", path: "/me/pairings/BCDF-GHJK/deny", scopes: WRITE },
 ];
 
 /** The routes to one device and to one command; the one that destroys comes last. */

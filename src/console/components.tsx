@@ -92,11 +92,14 @@ export interface ControlProps {
   "aria-invalid": "true" | undefined;
 }
 
-/** A labelled control. The problem's line is kept when there is none: nothing jumps. */
+/**
+ * A labelled control. Where it can have a problem, the problem's line is kept when there is none: nothing jumps.
+ * `problem` is left out where there never is one.
+ */
 export function Field({
   label,
   hint,
-  problem = null,
+  problem,
   children,
 }: {
   label: string;
@@ -108,7 +111,7 @@ export function Field({
   const control: ControlProps = {
     id,
     "aria-describedby": `${id}-hint ${id}-problem`,
-    "aria-invalid": problem === null ? undefined : "true",
+    "aria-invalid": problem == null ? undefined : "true",
   };
   return (
     <div class="field">
@@ -119,9 +122,11 @@ export function Field({
         </span>
       )}
       {children(control)}
-      <span class="problem" id={`${id}-problem`} aria-live="polite">
-        {problem}
-      </span>
+      {problem !== undefined && (
+        <span class="problem" id={`${id}-problem`} aria-live="polite">
+          {problem}
+        </span>
+      )}
     </div>
   );
 }

@@ -18,11 +18,13 @@ import {
 export function SignedIn({
   current,
   why,
+  narrow = false,
   children,
 }: {
   current: string;
   /** What signing in is for, in a sentence. */
   why: string;
+  narrow?: boolean;
   children: (client: Client) => VNode;
 }): VNode {
   const [session, setSession] = useState<SignIn | null>(null);
@@ -70,6 +72,7 @@ export function SignedIn({
   return (
     <Page
       current={current}
+      narrow={narrow}
       end={
         <button type="button" class="plain" onClick={leave}>
           Sign out

@@ -14,6 +14,8 @@ export interface Issuer extends AsyncDisposable {
   url: string;
   /** The vars with which the service accepts this issuer's tokens. */
   vars: Record<string, string>;
+  /** The addresses with which people came to sign in. */
+  authorizations: string[];
   /** What the token endpoint was asked with, as it came. */
   tokenRequests: { origin: string | undefined; body: URLSearchParams }[];
 }
@@ -37,6 +39,7 @@ export async function startIssuer(origin: string): Promise<Issuer> {
     ],
     cookies: { keys: ["for these tests only"] },
     clientBasedCORS: (_, asking) => asking === origin,
+    ttl: { AccessToken: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     features: {
       devInteractions: { enabled: false },
@@ -52,8 +55,10 @@ export async function startIssuer(origin: string): Promise<Issuer> {
     },
   });
   const tokenRequests: Issuer["tokenRequests"] = [];
+  const authorizations: string[] = [];
   const answer = provider.callback();
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url?.startsWith("/auth?")) authorizations.push(url + request.url);
     if (request.url?.startsWith("/interaction/")) void interact(provider, request, response);
     else answer(request, response);
   });
@@ -73,6 +78,7 @@ export async function startIssuer(origin: string): Promise<Issuer> {
       CONSOLE_RESOURCE: AUDIENCE,
       CONSOLE_SCOPE: `openid ${SCOPE}`,
     },
+    authorizations,
     tokenRequests,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -82,7 +88,7 @@ export async function startIssuer(origin: string): Promise<Issuer> {
   };
 }
 
-const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Issuer</title>
+const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Issuer</title><link rel="icon" href="data:,">
 <form method="post"><label>Name <input name="login" required></label>
 <button name="action" value="allow">Sign in</button> <button name="action" value="deny" formnovalidate>Cancel</button></form>`;
 

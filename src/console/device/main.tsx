@@ -1,11 +1,5 @@
 import { render } from "preact";
-import { Page } from "../components.tsx";
+import { DevicePage } from "./device-page.tsx";
 
 const root = document.getElementById("app");
-if (root !== null)
-  render(
-    <Page current="/device" narrow>
-      <p>device</p>
-    </Page>,
-    root,
-  );
+if (root !== null) render(<DevicePage />, root);

@@ -1,7 +1,5 @@
+import { schemeFault } from "../uri-schemes.ts";
 import { CommandError } from "./command-error.ts";
-
-/** The service refuses these as well (contract, section 2); a device does not rely on others for its safety. */
-const REFUSED_SCHEMES = new Set(["javascript:", "data:", "vbscript:", "file:", "about:"]);
 
 /**
  * The URI as every opener may be given it: absolute, so it starts with a scheme and never looks like an option;
@@ -9,10 +7,10 @@ const REFUSED_SCHEMES = new Set(["javascript:", "data:", "vbscript:", "file:", "
  */
 export function safeUri(uri: string): string {
   const url = URL.canParse(uri) ? new URL(uri) : null;
-  // No scheme has one letter only: that is a drive, and a path on it is opened like a "file:".
-  if (url === null || /^[a-z]:$/.test(url.protocol))
+  const fault = schemeFault(url?.protocol);
+  if (url === null || fault === "missing")
     throw new CommandError("ProtocolUnavailable", "The URI is not absolute.");
-  if (REFUSED_SCHEMES.has(url.protocol)) {
+  if (fault === "refused") {
     throw new CommandError("DeniedByRemoteSystem", `This device does not open "${url.protocol}" URIs.`);
   }
   // `rundll32` takes its command line as one string; a non-special URL may still hold quotes and blanks.

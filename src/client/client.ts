@@ -1,5 +1,6 @@
-import { EventSourceParserStream } from "eventsource-parser/stream";
+import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { ENDED, type Status } from "../command/command.ts";
+import { WATCH_HEARTBEAT_MS } from "../limits.ts";
 import type {
   CommandEntity,
   DeviceEntity,
@@ -24,6 +25,8 @@ export function hasEnded({ status }: { status: Status }): boolean {
   return ENDED.some((ended) => ended === status);
 }
 
+/** Milliseconds of silence after which a watch is taken for broken: the service gives a sign of life every 15 s. */
+const WATCH_SILENCE_MS = 3 * WATCH_HEARTBEAT_MS;
 /** Milliseconds before a broken watch is taken up again, and at most. */
 const WATCH_AGAIN_MS = 1_000;
 const WATCH_AGAIN_MS_MAX = 15_000;
@@ -220,22 +223,31 @@ function pairingPath(userCode: string): string {
   return `/me/pairings/${encodeURIComponent(userCode)}`;
 }
 
-/** The server-sent events in an answer (HTML standard, 9.2). */
-async function* eventsIn(response: Response): AsyncGenerator<{ id?: string | undefined; data: string }> {
+/** The server-sent events in an answer (HTML standard, 9.2). Throws once it has been silent for too long. */
+async function* eventsIn(response: Response): AsyncGenerator<EventSourceMessage> {
   if (response.body === null) return;
-  const events = response.body
-    .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
-    .pipeThrough(new EventSourceParserStream());
-  const reader = events.getReader();
+  const events: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await withinSilence(reader.read());
       if (done) return;
-      yield value;
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* events.splice(0);
     }
   } finally {
     await reader.cancel().catch(() => {});
   }
+}
+
+/** What has come, unless nothing does for longer than the service is ever silent. */
+function withinSilence<T>(coming: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("The line fell silent.")), WATCH_SILENCE_MS);
+    coming.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -59,5 +59,5 @@ function errorName({ task }: Order, { kind, status }: Extract<Report, { type: "f
 
 /** A device's progress as a line of words. */
 export function wordsOf({ message, percent }: Detail): string {
-  return `${message ?? "The device reported progress."}${percent === null ? "" : ` (${percent} %)`}`;
+  return `${message ?? "The device reported progress."}${percent === null ? "" : ` (${Math.round(percent)} %)`}`;
 }

@@ -5,15 +5,13 @@ import { refusePostBackUri } from "../command/post-back.ts";
 import { masterSecrets } from "../command/post-back-sender.ts";
 import { utf8Length } from "../json.ts";
 import { DAY, PAYLOAD_BYTES_MAX, RETENTION_DAYS_MAX, URI_LENGTH_MAX } from "../limits.ts";
+import { schemeFault } from "../uri-schemes.ts";
 import { readBody } from "./body.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
 import { OrderBody } from "./schemas.ts";
 
 /** What a caller asks for when sending a command, read from the request's body. */
-
-/** Schemes that would run or read something on the device instead of opening it. */
-const REFUSED_SCHEMES = ["javascript:", "data:", "vbscript:", "file:", "about:"];
 
 /** Members that the service writes; a client that sends back what it read is not refused. */
 const READ_ONLY_MEMBERS = [
@@ -101,9 +99,9 @@ function readUri(payload: unknown): string {
   if (typeof uri !== "string" || uri.length > URI_LENGTH_MAX || /[\s\p{Cc}]/u.test(uri))
     throw invalid(message);
   const protocol = URL.parse(uri)?.protocol;
-  // No scheme has one letter only: that is a drive, and a path on it is opened like a "file:".
-  if (protocol === undefined || /^.:$/.test(protocol)) throw invalid(message);
-  if (REFUSED_SCHEMES.includes(protocol)) {
+  const fault = schemeFault(protocol);
+  if (fault === "missing") throw invalid(message);
+  if (fault === "refused") {
     throw invalid(
       `"payload.uri" has the scheme "${protocol}", which is refused: it would run or read something on the device.`,
     );

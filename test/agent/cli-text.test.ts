@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OUTCOME_CODES } from "../../src/agent/cli/exit.ts";
-import { faultIn, parseJson } from "../../src/agent/cli/json-fault.ts";
 import { columnsOf, jsonText, lengthOf, shortIds, table } from "../../src/agent/cli/text.ts";
+import { faultIn, parseJson } from "../../src/json-fault.ts";
 
 /** How the command line writes what it shows, and reads what it is given. */
 

@@ -34,6 +34,7 @@ inChromium("signing in at an issuer", () => {
     await tab.getByRole("button", { name: /^Sign in at 127\.0\.0\.1/ }).waitFor();
     await isAccessible(tab);
     await tab.getByRole("button", { name: /^Sign in at/ }).click();
+    await tab.getByLabel("Name").waitFor();
     const asked = new URL(issuer.authorizations.at(-1) ?? "");
     expect(Object.fromEntries(asked.searchParams)).toMatchObject({
       client_id: CLIENT_ID,
@@ -44,7 +45,9 @@ inChromium("signing in at an issuer", () => {
     });
     expect(asked.searchParams.get("code_challenge")).toMatch(/^[\w-]{43}$/);
     await tab.getByLabel("Name").fill("alice");
-    const answered = tab.waitForResponse(({ url }) => new URL(url()).pathname === "/v1.0/me/devices");
+    const answered = tab.waitForResponse(
+      (response) => new URL(response.url()).pathname === "/v1.0/me/devices",
+    );
     await tab.getByRole("button", { name: "Sign in" }).click();
     const response = await answered;
     expect(response.status()).toBe(200);
@@ -72,7 +75,7 @@ inChromium("signing in at an issuer", () => {
     await tab.goto(`${service.origin}/pair#BCDF-GHJK`);
     await tab.getByRole("button", { name: /^Sign in at/ }).click();
     await tab.getByLabel("Name").fill("bob");
-    const lookedUp = tab.waitForResponse(({ url }) => url().includes("/me/pairings/"));
+    const lookedUp = tab.waitForResponse((response) => response.url().includes("/me/pairings/"));
     await tab.getByRole("button", { name: "Sign in" }).click();
     expect(new URL((await lookedUp).url()).pathname).toContain("BCDF");
     expect(new URL(tab.url()).pathname).toBe("/pair");
@@ -96,7 +99,7 @@ inChromium("signing in at an issuer", () => {
   });
 
   test("an issuer that is away is told, and found again", async () => {
-    const tab = await openTab(browser, service.origin, { origins: [issuer.url], expects: [/503/] });
+    const tab = await openTab(browser, service.origin, { origins: [issuer.url], expects: [/ERR_FAILED/] });
     await tab.route("**/console/sign-in", (route) => route.abort(), { times: 1 });
     await tab.goto(service.origin);
     await tab.getByText("How to sign in is not known").waitFor();

@@ -1,12 +1,12 @@
 import { text } from "node:stream/consumers";
 import { type Command, InvalidArgumentError } from "commander";
 import type { DeviceEntity, NewCommand } from "../../client/entities.ts";
+import { parseJson } from "../../json-fault.ts";
 import { harmless } from "../harmless.ts";
 import type { GlobalOptions } from "./address.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { findDevice } from "./find.ts";
 import { follow, outcomeCode, outcomeLine } from "./follow.ts";
-import { parseJson } from "./json-fault.ts";
 import { err, out, type Screen } from "./screen.ts";
 import { Session } from "./session.ts";
 import { jsonText, shortId } from "./text.ts";

@@ -1,6 +1,6 @@
-import { parseJson } from "../../agent/cli/json-fault.ts";
 import type { CommandEntity, NewCommand } from "../../client/entities.ts";
 import { depthOf, utf8Length } from "../../json.ts";
+import { parseJson } from "../../json-fault.ts";
 import {
   DELIVERY_TIMEOUT_MS,
   EXECUTION_TIMEOUT_MS,
@@ -10,6 +10,7 @@ import {
   SERVICE_NAME_LENGTH_MAX,
   URI_LENGTH_MAX,
 } from "../../limits.ts";
+import { schemeFault } from "../../uri-schemes.ts";
 
 /** A command as it is being written. All of it is text, as the fields hold it. */
 export interface Draft {
@@ -133,21 +134,20 @@ function durationOf(ms: number | null, usual: number): string {
   return ms === null || ms === usual ? "" : `PT${ms / SECOND}S`;
 }
 
-/** Schemes that would run or read something on the device; the service refuses them as well. */
-const REFUSED_SCHEMES = ["javascript:", "data:", "vbscript:", "file:", "about:"];
-
 function uriProblem(text: string): string | null {
   const uri = text.trim();
   if (uri === "") return "Say what to open, such as https://example.com/.";
   if (uri.length > URI_LENGTH_MAX) return `A URI has at most ${URI_LENGTH_MAX} characters.`;
   if (/[\s\p{Cc}]/u.test(uri)) return "A URI holds no white space; write %20 for a blank.";
   const protocol = URL.parse(uri)?.protocol;
-  // No scheme has one letter only: that is a drive.
-  if (protocol === undefined || /^.:$/.test(protocol))
-    return "Write the whole address, with its scheme, such as https://example.com/.";
-  if (REFUSED_SCHEMES.includes(protocol))
-    return `"${protocol}" is refused: it would run or read something on the device.`;
-  return null;
+  switch (schemeFault(protocol)) {
+    case "missing":
+      return "Write the whole address, with its scheme, such as https://example.com/.";
+    case "refused":
+      return `"${protocol}" is refused: it would run or read something on the device.`;
+    case null:
+      return null;
+  }
 }
 
 function nameProblem(text: string, missing: string): string | null {

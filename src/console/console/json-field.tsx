@@ -1,6 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useRef } from "preact/hooks";
-import { faultIn } from "../../agent/cli/json-fault.ts";
+import { faultIn } from "../../json-fault.ts";
 import { Field } from "../components.tsx";
 
 /** An editor of JSON: it says where a mistake is, and puts the text in order. The Tab key leaves it, as any field. */

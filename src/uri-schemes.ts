@@ -1,0 +1,12 @@
+/**
+ * Schemes that would run or read something on a device instead of opening it (the contract, section 2). The service
+ * refuses them; a device does not rely on others for its safety, and refuses them as well.
+ */
+const REFUSED_SCHEMES = ["javascript:", "data:", "vbscript:", "file:", "about:"];
+
+/** What is wrong with the scheme of an absolute URI: none that opens something; null where nothing is. */
+export function schemeFault(protocol: string | undefined): "missing" | "refused" | null {
+  // No scheme has one letter only: that is a drive, and a path on it is opened like a "file:".
+  if (protocol === undefined || /^[a-z]:$/i.test(protocol)) return "missing";
+  return REFUSED_SCHEMES.includes(protocol) ? "refused" : null;
+}

@@ -246,7 +246,9 @@ describe("the issuer's keys", () => {
     expect([status, body.error.code]).toEqual([503, "serviceNotAvailable"]);
     expect(headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
     expect(log).toHaveBeenCalledOnce();
-    expect(JSON.stringify(log.mock.calls)).toMatch(/AUTH_JWKS|down\.test|keyless\.test|impostor\.test|issuer\.test\/keys/);
+    expect(JSON.stringify(log.mock.calls)).toMatch(
+      /AUTH_JWKS|down\.test|keyless\.test|impostor\.test|issuer\.test\/keys/,
+    );
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { exportJWK, generateKeyPair } from "jose";
 import { configDefaults, defineConfig } from "vitest/config";
@@ -34,8 +35,8 @@ const onNode = ["agent", "browser", "client", "e2e", "scripts"].map(
 
 export default defineConfig({
   test: {
-    // All of the machine: end-to-end tests mostly wait.
-    maxWorkers: "100%",
+    // Twice as many as the machine has cores: end-to-end tests mostly wait.
+    maxWorkers: 2 * availableParallelism(),
     projects: [
       {
         plugins: [

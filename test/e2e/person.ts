@@ -79,7 +79,8 @@ export class Person {
   /** At a terminal of its own, which the system's `script` makes; what is typed waits to be read. */
   atTerminal(typed: string, ...args: string[]): Program {
     const line = [process.execPath, APPIA, ...args].map((word) => `'${word}'`).join(" ");
-    const env = { ...this.env, TERM: "xterm-256color" };
+    // Where CI is set, Node takes no terminal for one that shows colours.
+    const env = { ...this.env, TERM: "xterm-256color", CI: undefined };
     return untilEndAll(launch("script", ["-qec", line, "/dev/null"], env, typed));
   }
 

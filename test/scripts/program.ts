@@ -45,7 +45,8 @@ export function launch(
       for (;;) {
         const match = texts.out.match(pattern);
         if (match !== null) return match;
-        if (child.exitCode !== null) throw new Error(`It ended without a word of ${pattern}.\n${texts.err}`);
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`It ended without a word of ${pattern}.\n${texts.err}`);
         await Promise.race([once(child.stdout, "data"), ended]);
       }
     },

@@ -20,6 +20,8 @@ export const BODY_DEPTH_MAX = PAYLOAD_DEPTH_MAX + 1;
 export const FRAME_LENGTH_MAX = 1024 * KIB;
 /** Messages in one JSON-RPC batch of a device: each may be a call to another object. */
 export const BATCH_MESSAGES_MAX = 100;
+/** UTF-16 units of a request's id in a batch: it is echoed, and joins the names by which repeats are known. */
+export const BATCH_ID_LENGTH_MAX = 128;
 /** Requests in one $batch, and bytes of the whole of it: Graph's own bounds. */
 export const BATCH_PARTS_MAX = 20;
 export const BATCH_BYTES_MAX = 4 * KIB * KIB;
@@ -51,6 +53,13 @@ export const DEVICES_PER_PAGE = 100;
 /** Commands on one page of a listing, when the caller does not say, and at most. One hop each. */
 export const COMMANDS_PER_PAGE = 20;
 export const COMMANDS_PER_PAGE_MAX = 100;
+/**
+ * Bytes of payloads and response payloads on one page of a listing, but for a single command's: a page that would hold
+ * more ends early. Twenty listings in one batch then stay well within an isolate's 128 MB.
+ */
+export const LISTING_BYTES_MAX = 1024 * KIB;
+/** Commands that a listing asks for at once, at first; doubled while they are small. */
+export const LISTING_WINDOW = 8;
 /** Unfinished commands of one device: more is a runaway sender, and the device would drown on coming online. */
 export const OPEN_COMMANDS_PER_DEVICE_MAX = 20_000;
 /**

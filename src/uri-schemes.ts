@@ -2,7 +2,13 @@
  * Schemes that would run or read something on a device instead of opening it (the contract, section 2). The service
  * refuses them; a device does not rely on others for its safety, and refuses them as well.
  */
-const REFUSED_SCHEMES = ["javascript:", "data:", "vbscript:", "file:", "about:"];
+const REFUSED_SCHEMES = [
+  ...["javascript:", "data:", "vbscript:", "file:", "about:", "blob:", "filesystem:"],
+  // These hold another URI, which may be one of those.
+  ...["view-source:", "jar:", "feed:", "help:"],
+  // These have run what they were given (CVE-2022-30190 and its kin).
+  ...["ms-msdt:", "search-ms:"],
+];
 
 /** What is wrong with the scheme of an absolute URI: none that opens something; null where nothing is. */
 export function schemeFault(protocol: string | undefined): "missing" | "refused" | null {

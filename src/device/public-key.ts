@@ -4,11 +4,23 @@ import { RSA_MODULUS_BITS_MAX, RSA_MODULUS_BITS_MIN } from "../limits.ts";
 /** Members that only a private or a secret key has (RFC 7518, 6.2.2, 6.3.2, 6.4). */
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/** The key types a device may have: their public members, and an algorithm that imports them. */
+/** Characters of base64url for so many bits. */
+const charactersOf = (bits: number): number => Math.ceil(bits / 6);
+
+/**
+ * The key types a device may have: their public members with the most characters that each may have (zeros in front
+ * would pass for the same number), and an algorithm that imports them.
+ */
 const KEY_TYPES = [
-  { kty: "EC", crv: "P-256", members: ["x", "y"], algorithm: "ES256" },
-  { kty: "OKP", crv: "Ed25519", members: ["x"], algorithm: "EdDSA" },
-  { kty: "RSA", crv: undefined, members: ["n", "e"], algorithm: "RS256" },
+  { kty: "EC", crv: "P-256", members: { x: charactersOf(256), y: charactersOf(256) }, algorithm: "ES256" },
+  { kty: "OKP", crv: "Ed25519", members: { x: charactersOf(256) }, algorithm: "EdDSA" },
+  // jose and the platform take public exponents of 32 bits at most.
+  {
+    kty: "RSA",
+    crv: undefined,
+    members: { n: charactersOf(RSA_MODULUS_BITS_MAX + 8), e: charactersOf(32) },
+    algorithm: "RS256",
+  },
 ] as const;
 
 /**
@@ -30,10 +42,16 @@ export async function readPublicKey(
   const type = KEY_TYPES.find(({ kty, crv }) => jwk.kty === kty && (crv === undefined || jwk.crv === crv));
   if (type === undefined)
     return refused("publicKey is an EC key on P-256, an OKP key on Ed25519, or an RSA key.");
-  const members = type.members.map((member) => [member, jwk[member]] as const);
-  const missing = members.find(([, text]) => typeof text !== "string");
-  if (missing !== undefined) return refused(`publicKey lacks its member "${missing[0]}".`);
-  const key: JWK = { kty: type.kty, ...(type.crv && { crv: type.crv }), ...Object.fromEntries(members) };
+  const key: JWK & Record<string, string> = { kty: type.kty, ...(type.crv && { crv: type.crv }) };
+  for (const [member, most] of Object.entries(type.members)) {
+    const text = jwk[member];
+    if (typeof text !== "string") return refused(`publicKey lacks its member "${member}".`);
+    if (text.length > most)
+      return refused(
+        `publicKey has a member "${member}" of ${text.length} characters; it has ${most} at most.`,
+      );
+    key[member] = text;
+  }
   try {
     await importJWK(key, type.algorithm);
     if (key.n !== undefined) {

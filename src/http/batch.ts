@@ -1,12 +1,13 @@
 import type { Context, Hono } from "hono";
 import { base64url } from "jose";
 import type * as v from "valibot";
-import { BATCH_BYTES_MAX, BATCH_DEPTH_MAX } from "../limits.ts";
+import { BATCH_BYTES_MAX, BATCH_DEPTH_MAX, SECOND, WAIT_SECONDS_MAX } from "../limits.ts";
 import { isJson, readBody } from "./body.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
 import { wantsEvents } from "./events.ts";
 import { canonicalPath, isVersioned } from "./paths.ts";
+import { waitingAtMost } from "./prefer.ts";
 import { profileOf, readOptions, requireJsonAccepted, resource } from "./resource.ts";
 import { Batch, type BatchPart } from "./schemas.ts";
 
@@ -39,7 +40,9 @@ export function serveBatch(app: Hono<Edge>): void {
       // Everything is read before anything is done: what is refused as a whole has done nothing.
       const calls = inOrder(requests).map((part) => callOf(c, part));
       const answers = new Map<string, Promise<Answered>>();
-      for (const call of calls) answers.set(call.id, carryOut(app, c, call, answers));
+      // The batch waits no longer than a request of its own would, however its parts depend on each other.
+      const waitUntil = Date.now() + WAIT_SECONDS_MAX * SECOND;
+      for (const call of calls) answers.set(call.id, carryOut(app, c, call, { answers, waitUntil }));
       const answered = await Promise.all(requests.map(({ id }) => answers.get(id)));
       const responses = answered.map((answer) => answer?.json).join(",");
       return c.body(`{"responses":[${responses}]}`, 200, { "Content-Type": "application/json" });
@@ -150,10 +153,12 @@ async function carryOut(
   app: Hono<Edge>,
   c: Context<Edge>,
   { id, dependsOn, request }: Call,
-  answers: ReadonlyMap<string, Promise<Answered>>,
+  { answers, waitUntil }: { answers: ReadonlyMap<string, Promise<Answered>>; waitUntil: number },
 ): Promise<Answered> {
   const before = await Promise.all(dependsOn.map((other) => answers.get(other)));
   const failed = dependsOn.filter((_, index) => (before[index]?.status ?? 0) >= 400);
+  const prefer = request.headers.get("Prefer");
+  if (prefer !== null) request.headers.set("Prefer", waitingAtMost(prefer, waitUntil - Date.now()));
   const refusal = failed.length > 0 ? dependencyFailed(failed) : refuse(request);
   const response =
     refusal === null ? await app.fetch(request, c.env, c.executionCtx) : answerError(refusal, c);

@@ -1,8 +1,9 @@
 import type { Context, Hono } from "hono";
 import { ENDED, LIVE, type Status } from "../command/command.ts";
 import { COMMAND_MEMBERS, commandEntity } from "../command/entity.ts";
-import type { CommandView } from "../command/handover.ts";
-import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX } from "../limits.ts";
+import type { Asker, CommandView } from "../command/handover.ts";
+import type { Page } from "../device/device-store.ts";
+import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX, LISTING_BYTES_MAX, LISTING_WINDOW } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { deviceOf } from "./devices.ts";
@@ -89,24 +90,12 @@ export function serveCommands(app: Hono<Edge>): void {
         stub.commands(account, before, top, status),
       );
       if (!listed.ok) throw notFound();
-      const found = await Promise.all(
-        listed.commands.map(({ id }) =>
-          reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read({ account, device })),
-        ),
-      );
-      // The device's list knows how a command has ended; what a live one is doing only its own object knows.
-      const commands = found.flatMap((read) =>
-        read.ok && (status === null || read.command.state.status === status) ? [read.command] : [],
-      );
-      const next = new URLSearchParams({
-        ...options,
-        $top: String(top),
-        $skiptoken: String(listed.next ?? ""),
-      });
+      const { commands, next: place } = await readPage(c, listed, { account, device }, status);
+      const next = new URLSearchParams({ ...options, $top: String(top), $skiptoken: String(place ?? "") });
       return c.json({
         "@odata.context": contextOf(c, `me/devices('${device}')/commands`),
         value: commands.map((command) => select(commandEntity(command))),
-        ...(listed.next !== null && {
+        ...(place !== null && {
           "@odata.nextLink": addressOf(
             c,
             `/me/devices/${device}/commands?${next.toString().replaceAll("%24", "$")}`,
@@ -122,6 +111,42 @@ function answer(c: Context<Edge>, command: CommandView): Response {
   return c.json(commandInProfile(profileOf(c), command), 201, {
     Location: addressOf(c, `/me/devices/${device}/commands/${id}`),
   });
+}
+
+/**
+ * The commands on a page of the device's list that have a status (null: any), and where the next page begins. The
+ * page ends early where it would grow too large.
+ */
+async function readPage(
+  c: Context<Edge>,
+  { commands: listed, next }: Page,
+  asker: Asker,
+  status: Status | null,
+): Promise<{ commands: CommandView[]; next: number | null }> {
+  const commands: CommandView[] = [];
+  let bytes = 0;
+  for (let begin = 0, window = LISTING_WINDOW; begin < listed.length; begin += window, window *= 2) {
+    const found = await Promise.all(
+      listed
+        .slice(begin, begin + window)
+        .map(({ id }) => reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read(asker))),
+    );
+    for (const [index, read] of found.entries()) {
+      // The device's list knows how a command has ended; what a live one is doing only its own object knows.
+      if (!read.ok || (status !== null && read.command.state.status !== status)) continue;
+      bytes += bytesOf(read.command);
+      if (bytes > LISTING_BYTES_MAX && commands.length > 0)
+        return { commands, next: listed[begin + index - 1]?.place ?? null };
+      commands.push(read.command);
+    }
+  }
+  return { commands, next };
+}
+
+/** What a command takes up, nearly: its payloads, as UTF-16 units of JSON. */
+function bytesOf({ order, state }: CommandView): number {
+  const response = state.status === "completed" ? (state.responsePayload?.length ?? 0) : 0;
+  return order.task.payload.length + response;
 }
 
 /** The status that is asked for; null where any will do. */

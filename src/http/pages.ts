@@ -31,6 +31,8 @@ export function servePages(app: Hono<Edge>): void {
 async function servePage(c: Context<Edge>, page: string): Promise<Response> {
   // Pages belong to no version of the interface.
   if (isVersioned(c.req.url)) throw new ApiError("itemNotFound", "There is nothing at this address.");
+  // The page works with its own address, and "//pair" would be the host of that name.
+  if (new URL(c.req.url).pathname.includes("//")) return c.redirect(`/${page}`, 308);
   return c.body(await readAsset(c, `/${page}`), 200, {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": contentSecurityPolicy(await tokenOrigin(c.env)),
@@ -56,6 +58,7 @@ function contentSecurityPolicy(tokenOrigin: string): string {
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
+    "trusted-types appia",
   ].join("; ");
 }
 

@@ -19,7 +19,7 @@ import {
   writeUserCode,
 } from "../pairing/codes.ts";
 import type { PairingRequest } from "../pairing/pairing.ts";
-import { reach, Unreachable } from "../reach.ts";
+import { objectId, reach, Unreachable } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { readBody } from "./body.ts";
 import { tooManyDevices } from "./devices.ts";
@@ -37,8 +37,8 @@ const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code";
 export function servePairings(app: Hono<Edge>): void {
   resource(app, "/:profile/pairings", {
     POST: async (c) => {
-      const { network, place } = whereaboutsOf(c);
-      await count(c.env.PAIRING_REQUESTS, network);
+      const { address, network, place } = whereaboutsOf(c);
+      await count(c.env.PAIRING_REQUESTS, address);
       requireJsonAccepted(c);
       readOptions(c, []);
       const { publicKey, ...properties } = await readBody(c, Registration);
@@ -53,7 +53,7 @@ export function servePairings(app: Hono<Edge>): void {
       });
       const page = `${new URL(c.req.url).origin}/pair`;
       return c.json({
-        device_code: writeDeviceCode(letters, secret),
+        device_code: writeDeviceCode(c.env.PAIRINGS.idFromName(letters).toString(), secret),
         user_code: writeUserCode(letters),
         verification_uri: page,
         verification_uri_complete: `${page}#${writeUserCode(letters)}`,
@@ -67,11 +67,9 @@ export function servePairings(app: Hono<Edge>): void {
     POST: async (c) => {
       const question = await readQuestion(c);
       if (!question.ok) return c.json(question.error, 400);
-      const { letters, secret } = question;
+      const { id, secret } = question;
       const digest = await digestOf(secret);
-      const outcome = await reach(c.env.PAIRINGS, c.env.PAIRINGS.idFromName(letters), (stub) =>
-        stub.ask(digest),
-      );
+      const outcome = await reach(c.env.PAIRINGS, id, (stub) => stub.ask(digest));
       if (outcome.type === "approved") return c.json({ device_id: outcome.device, name: outcome.name });
       return c.json(REFUSALS[outcome.type], 400);
     },
@@ -156,7 +154,7 @@ const REFUSALS = {
 /** The device code in a request as forms (RFC 8628, 3.4) or JSON carry it. */
 async function readQuestion(
   c: Context<Edge>,
-): Promise<{ ok: true; letters: string; secret: Uint8Array } | { ok: false; error: OAuthError }> {
+): Promise<{ ok: true; id: DurableObjectId; secret: Uint8Array } | { ok: false; error: OAuthError }> {
   const invalid = (error_description: string): { ok: false; error: OAuthError } => ({
     ok: false,
     error: { error: "invalid_request", error_description },
@@ -176,7 +174,8 @@ async function readQuestion(
     return { ok: false, error: { error: "unsupported_grant_type", error_description } };
   }
   const read = readDeviceCode(code);
-  if (read !== null) return { ok: true, ...read };
+  const id = read && objectId(c.env.PAIRINGS, read.pairing);
+  if (id) return { ok: true, id, secret: read.secret };
   const error_description = "No device was ever given this code.";
   return { ok: false, error: { error: "invalid_grant", error_description } };
 }
@@ -213,8 +212,8 @@ async function openPairing(
 ): Promise<{ account: string; network: string | null; letters: string; id: DurableObjectId }> {
   const { account } = await authorize(c, "Device.ReadWrite");
   readOptions(c, []);
-  const { network } = whereaboutsOf(c);
-  await count(c.env.PAIRING_GUESSES, account, network);
+  const { address, network } = whereaboutsOf(c);
+  await count(c.env.PAIRING_GUESSES, account, address);
   const letters = readUserCode(c.req.param("code") ?? "");
   if (letters === null) throw noSuchCode();
   return { account, network, letters, id: c.env.PAIRINGS.idFromName(letters) };

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Task } from "../command/command.ts";
 import { KINDS, PLATFORMS } from "../device/device.ts";
 import {
+  BATCH_ID_LENGTH_MAX,
   BATCH_PARTS_MAX,
   DAY,
   DEVICE_TEXT_LENGTH_MAX,
@@ -16,6 +17,12 @@ import {
 
 /** Request bodies as they are checked, and from which the API's documents are made. */
 
+/** Characters that end a line, or turn what stands after them around (Unicode TR 9: embeddings, overrides, isolates). */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
+/** Something that is seen: not only blanks, joiners, and letters that are drawn as nothing. */
+const VISIBLE = /(?![\u115F\u1160\u2800\u3164\uFFA0])[\p{L}\p{N}\p{P}\p{S}]/u;
+
+/** A line on a screen. Blanks of any kind and number are one, so that it cannot pass for several lines. */
 function line(name: string): v.GenericSchema<string> {
   const message = `"${name}" is a text of 1 to ${DEVICE_TEXT_LENGTH_MAX} characters, without control characters.`;
   return v.pipe(
@@ -23,7 +30,8 @@ function line(name: string): v.GenericSchema<string> {
     v.trim(),
     v.minLength(1, message),
     v.maxLength(DEVICE_TEXT_LENGTH_MAX, message),
-    v.check((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), message),
+    v.check((text) => text.isWellFormed() && !CONTROLS.test(text) && VISIBLE.test(text), message),
+    v.transform((text) => text.replaceAll(/\p{Zs}+/gu, " ")),
   );
 }
 
@@ -100,12 +108,17 @@ export const OrderBody = v.object({
 /** The methods of a part of a batch (Graph's). */
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
+const PART_ID = `Each of "requests" has an "id", a text of 1 to ${BATCH_ID_LENGTH_MAX} characters.`;
+const DEPENDS_ON = `"dependsOn" is an array of at most ${BATCH_PARTS_MAX} ids of other requests.`;
+
 /** One request in a batch. */
 export const BatchPart = v.object(
   {
     id: v.pipe(
-      v.string('Each of "requests" has an "id", a text.'),
-      v.nonEmpty('The "id" of a request is not empty.'),
+      v.string(PART_ID),
+      v.minLength(1, PART_ID),
+      v.maxLength(BATCH_ID_LENGTH_MAX, PART_ID),
+      v.check((id) => id.isWellFormed(), PART_ID),
     ),
     method: word("method", METHODS),
     url: v.pipe(
@@ -121,7 +134,7 @@ export const BatchPart = v.object(
     ),
     body: optional(v.unknown()),
     dependsOn: optional(
-      v.array(v.string('"dependsOn" lists ids.'), '"dependsOn" is an array of ids of other requests.'),
+      v.pipe(v.array(v.string(DEPENDS_ON), DEPENDS_ON), v.maxLength(BATCH_PARTS_MAX, DEPENDS_ON)),
     ),
   },
   'Each of "requests" is an object with "id", "method" and "url".',

@@ -4,28 +4,43 @@ import type { Edge } from "./edge.ts";
 /** Where a request comes from: what a person can judge a pairing by, and what those who ask too often are known by. */
 export interface Whereabouts {
   /**
-   * The network of the address: an IPv4 address, the /64 of an IPv6 address (one subscriber has at least so many, and
-   * a device changes its own within it), or "loopback". Null where the address is not known.
+   * The network that the request was sent from: an IPv4 address, the /64 of an IPv6 address (one subscriber has at
+   * least so many, and a device changes its own within it), or "loopback". Null where that is not known.
    */
+  address: string | null;
+  /** The same, where it says something of whoever asks; null where somebody else has sent the request for them. */
   network: string | null;
-  /** Roughly where that is, in words; null where that is not known. */
+  /** Roughly where whoever asks is, in words; null where that is not known. */
   place: string | null;
 }
 
 const LOOPBACK = "loopback";
+/** UTF-16 units of a host name (RFC 1035, 2.3.4), and its port. */
+const PAGE_LENGTH_MAX = 261;
 
 export function whereaboutsOf(c: Context<Edge>): Whereabouts {
-  const network = networkOf(c.req.header("CF-Connecting-IP") ?? "");
-  if (network === null) return { network, place: null };
-  if (network !== LOOPBACK && !isPrivate(network)) return { network, place: cityOf(c) };
+  const address = networkOf(c.req.header("CF-Connecting-IP") ?? "");
+  // A browser sends what a page asks it to: the place is that of whoever looks at the page, not of who wrote it.
+  const page = foreignPage(c);
+  if (page !== null) return { address, network: null, place: `a web page of ${page}` };
+  if (address === null) return { address, network: null, place: null };
+  if (address !== LOOPBACK && !isPrivate(address)) return { address, network: address, place: cityOf(c) };
   // A proxy stands there, and whoever stands behind it may be anywhere.
   if (c.req.header("X-Forwarded-For") !== undefined || c.req.header("Forwarded") !== undefined) {
-    return { network: null, place: null };
+    return { address, network: null, place: null };
   }
   return {
-    network,
-    place: network === LOOPBACK ? "the service's own computer" : "the service's local network",
+    address,
+    network: address,
+    place: address === LOOPBACK ? "the service's own computer" : "the service's local network",
   };
+}
+
+/** The host of the page that had a browser send this (RFC 6454, 7); null where none did, or one of this service. */
+function foreignPage(c: Context<Edge>): string | null {
+  const origin = c.req.header("Origin");
+  if (origin === undefined || origin === new URL(c.req.url).origin) return null;
+  return URL.parse(origin)?.host.slice(0, PAGE_LENGTH_MAX) || "unknown origin";
 }
 
 /** The network of an address as it stands in a header; null where it is none. */

@@ -3,7 +3,7 @@ import { USER_CODE_LENGTH } from "../limits.ts";
 
 /**
  * The two codes of a pairing (RFC 8628, 3.2): one that a person reads and types, and one that the device keeps to
- * itself. The device's begins with the letters of the other, so that it leads to the pairing's object.
+ * itself. The device's begins with the id of the pairing's object, which nobody can make up: a forged one wakes none.
  */
 
 /** Consonants without Y: no words come about, and none of them looks like a digit (RFC 8628, 6.1). */
@@ -11,9 +11,7 @@ const ALPHABET = "BCDFGHJKLMNPQRSTVWXZ";
 const HALF = USER_CODE_LENGTH / 2;
 const USER_CODE = new RegExp(`^[${ALPHABET}]{${USER_CODE_LENGTH}}$`);
 /** 32 bytes as base64url without padding. */
-const DEVICE_CODE = new RegExp(
-  `^([${ALPHABET}]{${USER_CODE_LENGTH}})\\.([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$`,
-);
+const DEVICE_CODE = /^([\da-f]{64})\.([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;
 
 /** The letters of a user code, of as many random numbers: of 2^32, 20 is so small a part that none is preferred. */
 export function userCodeOf(random: Uint32Array): string {
@@ -34,15 +32,15 @@ export function readUserCode(typed: string): string | null {
   return USER_CODE.test(letters) ? letters : null;
 }
 
-/** The device's code, of the user code's letters and 32 random bytes. */
-export function writeDeviceCode(letters: string, secret: Uint8Array): string {
-  return `${letters}.${base64url.encode(secret)}`;
+/** The device's code, of the pairing's id and 32 random bytes. */
+export function writeDeviceCode(pairing: string, secret: Uint8Array): string {
+  return `${pairing}.${base64url.encode(secret)}`;
 }
 
-/** The user code's letters in a device code, and its secret; null where it is none. */
-export function readDeviceCode(code: string): { letters: string; secret: Uint8Array } | null {
-  const [, letters, secret] = code.match(DEVICE_CODE) ?? [];
-  return letters === undefined || secret === undefined ? null : { letters, secret: base64url.decode(secret) };
+/** The pairing's id in a device code, and its secret; null where it is none. */
+export function readDeviceCode(code: string): { pairing: string; secret: Uint8Array } | null {
+  const [, pairing, secret] = code.match(DEVICE_CODE) ?? [];
+  return pairing === undefined || secret === undefined ? null : { pairing, secret: base64url.decode(secret) };
 }
 
 /** What is kept of a secret, and what it is recognised by. */

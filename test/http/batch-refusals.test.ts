@@ -44,6 +44,8 @@ describe("a batch that is none is refused as a whole", () => {
     ["no id", { requests: [{ method: "GET", url: "/me/devices" }] }],
     ["an id that is no text", { requests: [{ ...DEVICES, id: 1 }] }],
     ["an empty id", { requests: [{ ...DEVICES, id: "" }] }],
+    ["an endless id", { requests: [{ ...DEVICES, id: "x".repeat(129) }] }],
+    ["an id of half a letter", { requests: [{ ...DEVICES, id: "\ud800" }] }],
     ["an id twice", { requests: [DEVICES, DEVICES] }],
     ["no method", { requests: [{ id: "1", url: "/me/devices" }] }],
     ["an unknown method", { requests: [{ ...DEVICES, method: "BREW" }] }],
@@ -63,6 +65,7 @@ describe("a batch that is none is refused as a whole", () => {
     ["a text that is no base64", { requests: [{ ...POST, body: "§", headers: { "Content-Type": "a/b" } }] }],
     ["a dependency that is no list", { requests: [{ ...DEVICES, dependsOn: "1" }] }],
     ["a dependency that is not there", { requests: [{ ...DEVICES, dependsOn: ["2"] }] }],
+    ["more dependencies than requests", { requests: [{ ...DEVICES, dependsOn: Array(21).fill("2") }] }],
     ["a dependency on itself", { requests: [{ ...DEVICES, dependsOn: ["1"] }] }],
     [
       "a circle",

@@ -1,5 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
+import { waitingAtMost } from "../../src/http/prefer.ts";
 import { BATCH_PARTS_MAX } from "../../src/limits.ts";
 import { type Answer, Api, answerOf, Device, type Json, LAUNCH_URI, ORIGIN, signToken } from "../stage.ts";
 import { type BatchOptions, commandsOf, DEVICES, responsesOf, sending } from "./batches.ts";
@@ -122,6 +123,33 @@ describe("a batch", () => {
     ]);
     expect(atob(metadata.body)).toMatch(/^<\?xml/);
     expect(token).toMatchObject({ status: 400, body: { error: "invalid_grant" } });
+  });
+});
+
+describe("a request's wait within a batch", () => {
+  test.each([
+    ["wait=60", 60_000, "wait=60"],
+    ["wait=60", 59_999, "wait=59"],
+    ["respond-async, wait=30", 12_345, "wait=12"],
+    ["wait=5", 59_000, "wait=5"],
+    ["wait=5", -1, "wait=0"],
+    ["return=minimal", 1_000, "return=minimal"],
+  ])("of %j is, with %i ms left for the whole, %j", (prefer, left, expected) => {
+    expect(waitingAtMost(prefer, left)).toBe(expected);
+  });
+
+  test("is what the requests before it have left of the whole", async () => {
+    const own = await Device.connected(api);
+    const url = `/me/devices/${own.id}/commands`;
+    const asked = responses([
+      send("one", { url, headers: { Prefer: "wait=1" } }),
+      send("two", { url, headers: { Prefer: "wait=60" }, dependsOn: ["one"] }),
+    ]);
+    await own.receives();
+    own.answers((await own.receives()).id, { done: true });
+    const { one, two } = await asked;
+    expect([one.headers["Preference-Applied"], two.body.status]).toEqual(["wait=1", "completed"]);
+    expect(two.headers["Preference-Applied"]).toMatch(/^wait=5[78]$/);
   });
 });
 

@@ -51,6 +51,25 @@ describe("the list of a device's commands", () => {
     expect((await pagesFrom(list)).flat()).toEqual(sent);
   });
 
+  test("ends a page early that would grow too large, and leaves nothing out", async () => {
+    const { id } = await Device.registered(api);
+    const path = `/v1.0/me/devices/${id}/commands`;
+    const large = { ...LAUNCH_URI, payload: { ...LAUNCH_URI.payload, filling: "x".repeat(250_000) } };
+    const all: string[] = [];
+    for (let count = 0; count < 30; count++) {
+      const { body } = await api.post(path, count < 10 ? large : LAUNCH_URI);
+      all.unshift(body.id);
+    }
+    const pages: string[][] = [];
+    for (let next = `${ORIGIN}${path}?$top=100`; next !== undefined; ) {
+      const { body } = await api.get(next.slice(ORIGIN.length));
+      pages.push(body.value.map((command: { id: string }) => command.id));
+      next = body["@odata.nextLink"];
+    }
+    expect(pages.flat()).toEqual(all);
+    expect(pages.map(({ length }) => length)).toEqual([24, 4, 2]);
+  });
+
   test("is empty where nothing was sent", async () => {
     const { id } = await Device.registered(api);
     const { body } = await api.get(`/v1.0/me/devices/${id}/commands`);

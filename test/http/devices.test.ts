@@ -87,6 +87,8 @@ describe("a device's text", () => {
     ["with markup, kept as it is", '<b onclick="x()">Ada\'s & co.</b>', '<b onclick="x()">Ada\'s & co.</b>'],
     ["of any script", "Ключ 鍵 🔑 é", "Ключ 鍵 🔑 é"],
     ["with blanks around it, which are cut", "  Desk  ", "Desk"],
+    ["with blanks of many kinds in it, which are one", "TV  \u00a0\u3000\u2003 room", "TV room"],
+    ["with joiners and a mark of direction", "👩‍🚀 \u200fمطبخ", "👩‍🚀 \u200fمطبخ"],
     ["that reads like something else", "__proto__", "__proto__"],
   ])("may be one %s", async (_, written, kept) => {
     const { body } = await register({ name: written, manufacturer: written, model: written });
@@ -106,6 +108,10 @@ describe("a device's text", () => {
     ["with a NUL", "a\u0000b"],
     ["with an escape", "a\u001b[31mb"],
     ["with a C1 control", "a\u009bb"],
+    ["with a line separator", "a\u2028b"],
+    ["with letters turned around", "evil\u202egnp.exe"],
+    ["with an isolate", "a\u2066b"],
+    ["of nothing that is seen", "\u200b\u3164\u2800\u00ad"],
     ["with half a surrogate pair", "a\ud800b"],
     ["a number", 42],
     ["a list", ["Desk"]],
@@ -170,6 +176,8 @@ describe("a device's key", () => {
     ["RSA without an exponent", async () => ({ ...rsa(256), e: undefined })],
     ["RSA of 1024 bits", async () => rsa(128)],
     ["RSA of 1024 bits, padded with zeros", async () => rsa(128, 128)],
+    ["RSA of 2048 bits, padded with zeros without end", async () => rsa(256, 525_000)],
+    ["with an exponent padded without end", async () => ({ ...rsa(256), e: `${"A".repeat(700_000)}AQAB` })],
     ["RSA of 2040 bits", async () => rsa(255)],
     ["RSA of 4104 bits", async () => rsa(513)],
     ["RSA with an exponent of 1, which anyone can sign for", async () => ({ ...rsa(256), e: "AQ" })],

@@ -36,6 +36,10 @@ describe.each(["/", "/device", "/pair", "/docs", "/Device/", "/?code=1&state=2"]
     for (const name of ["base-uri", "form-action", "frame-ancestors"])
       expect(policy.get(name)).toBe("'none'");
     expect([...policy.values()].join(" ")).not.toMatch(/unsafe|\*|https?:/);
+    expect([policy.get("require-trusted-types-for"), policy.get("trusted-types")]).toEqual([
+      "'script'",
+      "appia",
+    ]);
     expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
     expect(response.headers.get("Referrer-Policy")).toBe("no-referrer");
     const html = await response.text();
@@ -49,6 +53,15 @@ test.each(["/v1.0/device", "/beta/docs", "/V1.0/pair"])(
     expect((await get(path)).status).toBe(404);
   },
 );
+
+test.each([
+  ["//", "/"],
+  ["//pair", "/pair"],
+  ["/device//", "/device"],
+])("%s leads to %s, which its own script can work with", async (path, to) => {
+  const response = await get(path);
+  expect([response.status, response.headers.get("Location")]).toEqual([308, to]);
+});
 
 test("a page is only read", async () => {
   const response = await exports.default.fetch(`${ORIGIN}/device`, { method: "POST" });

@@ -16,20 +16,19 @@ describe("asking for a pairing", () => {
     expect(status).toBe(200);
     expect(headers.get("Cache-Control")).toBe("no-store");
     expect(body).toEqual({
-      device_code: expect.stringMatching(/^[B-DF-HJ-NP-TV-XZ]{8}\.[\w-]{43}$/),
+      device_code: expect.stringMatching(/^[\da-f]{64}\.[\w-]{43}$/),
       user_code: expect.stringMatching(/^[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}$/),
       verification_uri: `${ORIGIN}/pair`,
       verification_uri_complete: `${ORIGIN}/pair#${body.user_code}`,
       expires_in: 600,
       interval: 5,
     });
-    expect(body.device_code.slice(0, 8)).toBe(body.user_code.replace("-", ""));
   });
 
   test("is answered differently each time", async () => {
     const codes = await Promise.all(Array.from({ length: 8 }, async () => (await ask()).body));
     expect(new Set(codes.map(({ user_code }) => user_code)).size).toBe(8);
-    expect(new Set(codes.map(({ device_code }) => device_code.slice(9))).size).toBe(8);
+    expect(new Set(codes.map(({ device_code }) => device_code.slice(65))).size).toBe(8);
   });
 
   test.each<[what: string, registration: Json, member: string]>([
@@ -80,7 +79,14 @@ describe("the device's question", () => {
   });
 
   test.each<[what: string, headers: Record<string, string>, body: string | undefined, error: string]>([
-    ["an unknown code", FORM, `device_code=ZZZZZZZZ.${"A".repeat(43)}`, "expired_token"],
+    ["an object that never was", FORM, `device_code=${"a".repeat(64)}.${"A".repeat(43)}`, "invalid_grant"],
+    ["a device's id", FORM, `device_code=${env.DEVICES.newUniqueId()}.${"A".repeat(43)}`, "invalid_grant"],
+    [
+      "nobody's pairing",
+      FORM,
+      `device_code=${env.PAIRINGS.idFromName("ZZZZZZZZ")}.${"A".repeat(43)}`,
+      "expired_token",
+    ],
     ["garbage", FORM, "device_code=garbage", "invalid_grant"],
     ["a user code", FORM, "device_code=WDJB-MJHT", "invalid_grant"],
     ["an endless code", FORM, `device_code=${"A".repeat(5_000)}`, "invalid_grant"],
@@ -107,7 +113,7 @@ describe("the person", () => {
   test.each(["/beta", "/v1.0", ""])("is shown under %s what asks", async (profile) => {
     const api = new Api();
     const before = Date.now();
-    const name = '<img src=x onerror="alert(1)"> & \u202eevil';
+    const name = '<img src=x onerror="alert(1)"> & \u200fevil';
     const newcomer = await Newcomer.asks({ name, kind: "hub", platform: "LINUX", model: "Pi" });
     const { status, body } = await api.get(`${profile}${newcomer.path}`);
     expect(status).toBe(200);
@@ -202,6 +208,15 @@ describe("where a request comes from", () => {
     ["192.168.1.20", { Forwarded: "for=203.0.113.7" }, cf, null],
     ["nonsense", { "CF-Ray": "9" }, cf, null],
     ["", { "CF-Ray": "9" }, cf, null],
+    // A page that somebody looks at has their browser ask, from where they are.
+    [
+      "203.0.113.7",
+      { "CF-Ray": "9", Origin: "https://evil.example:8443" },
+      cf,
+      "a web page of evil.example:8443",
+    ],
+    ["127.0.0.1", { Origin: "null" }, cf, "a web page of unknown origin"],
+    ["203.0.113.7", { "CF-Ray": "9", Origin: ORIGIN }, cf, "Leipzig, Saxony, DE"],
   ])("%s, with %j, in %j, is told as %j", async (ip, more, place, told) => {
     expect(await toldOf({ "CF-Connecting-IP": ip, ...more }, place)).toEqual([told, false]);
   });
@@ -220,6 +235,11 @@ describe("where a request comes from", () => {
     [
       { "CF-Connecting-IP": "127.0.0.1", "X-Forwarded-For": "203.0.113.7" },
       { "CF-Connecting-IP": "127.0.0.1", "X-Forwarded-For": "203.0.113.8" },
+      false,
+    ],
+    [
+      { "CF-Connecting-IP": "203.0.113.7", Origin: "https://evil.example" },
+      { "CF-Connecting-IP": "203.0.113.7" },
       false,
     ],
   ])("%j and %j are the same: %s", async (one, other, same) => {

@@ -70,26 +70,28 @@ describe("a user code", () => {
 });
 
 describe("a device code", () => {
-  test("leads to the user code, and holds its secret", () => {
+  test("leads to its pairing, and holds its secret", () => {
+    const id = fc.stringMatching(/^[\da-f]{64}$/);
     always(
-      fc.property(userCode, secret, (letters, bytes) => {
-        expect(readDeviceCode(writeDeviceCode(letters, bytes))).toEqual({ letters, secret: bytes });
+      fc.property(id, secret, (pairing, bytes) => {
+        expect(readDeviceCode(writeDeviceCode(pairing, bytes))).toEqual({ pairing, secret: bytes });
       }),
     );
   });
 
   test("is written in one way only", () => {
-    const code = writeDeviceCode("WDJBMJHT", new Uint8Array(32));
-    expect(code).toBe(`WDJBMJHT.${"A".repeat(43)}`);
+    const id = "0123456789abcdef".repeat(4);
+    const code = writeDeviceCode(id, new Uint8Array(32));
+    expect(code).toBe(`${id}.${"A".repeat(43)}`);
     for (const other of [
       // The last letter's two spare bits are zero.
       `${code.slice(0, -1)}B`,
       `${code}=`,
-      code.toLowerCase(),
+      code.toUpperCase(),
       code.slice(0, -1),
       `${code}A`,
       code.replace(".", ""),
-      `WDJB-MJHT.${"A".repeat(43)}`,
+      `WDJBMJHT.${"A".repeat(43)}`,
       ` ${code}`,
       `${code}\n`,
       "",

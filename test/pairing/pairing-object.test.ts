@@ -257,8 +257,8 @@ describe("a device that asks", () => {
   test("with another's secret learns nothing, and does it no harm", async () => {
     const api = new Api();
     const [victim, guesser] = [await Newcomer.asks(), await Newcomer.asks()];
-    const forged = `${victim.deviceCode.slice(0, 9)}${guesser.deviceCode.slice(9)}`;
-    const nowhere = `ZZZZZZZZ${guesser.deviceCode.slice(8)}`;
+    const forged = `${victim.deviceCode.slice(0, 65)}${guesser.deviceCode.slice(65)}`;
+    const nowhere = `${env.PAIRINGS.idFromName("ZZZZZZZZ")}${guesser.deviceCode.slice(64)}`;
     expect(await victim.polls()).toBe("authorization_pending");
     for (const code of [forged, forged, nowhere]) expect(await guesser.polls(code)).toBe("expired_token");
     await evictDurableObject(victim.object);

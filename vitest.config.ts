@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { exportJWK, generateKeyPair } from "jose";
 import { configDefaults, defineConfig } from "vitest/config";
@@ -66,7 +67,16 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...onNode],
         },
       },
-      { test: { name: "node", include: onNode, testTimeout: 60_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: "node",
+          include: onNode,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // The processes that these tests start compile the same code again and again.
+          env: { NODE_COMPILE_CACHE: fileURLToPath(new URL(".wrangler/compiled", import.meta.url)) },
+        },
+      },
     ],
   },
 });

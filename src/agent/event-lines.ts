@@ -1,5 +1,4 @@
 import type { DeviceEvent } from "./device-event.ts";
-import { harmless } from "./harmless.ts";
 
 /** How a line is meant: to be glanced over, as good news, as a warning, as bad news. */
 export type Tone = "quiet" | "good" | "warning" | "bad";
@@ -45,17 +44,6 @@ export function lineOf(event: DeviceEvent): Line | null {
     case "complaint":
       return { text: `${short(event.id)} the service says: ${event.message}`, tone: "warning" };
   }
-}
-
-const COLORS: Record<Tone, number> = { quiet: 2, good: 32, warning: 33, bad: 31 };
-
-/** One line of output. */
-export function format({ text, tone }: Line, time: Date, colored: boolean): string {
-  const clean = harmless(text);
-  const clock = time.toTimeString().slice(0, 8);
-  return colored
-    ? `\u{1B}[2m${clock}\u{1B}[0m  \u{1B}[${COLORS[tone]}m${clean}\u{1B}[0m`
-    : `${clock}  ${clean}`;
 }
 
 /** The first digits of a command's id: enough to tell commands apart on a screen. */

@@ -6,6 +6,9 @@ import type { Handler, LaunchUriTask } from "./task.ts";
 /** Milliseconds after which an opener that still runs has opened: some stay for as long as the browser does. */
 const OPENER_PATIENCE_MS = 3_000;
 
+/** The schemes of web pages. */
+export const WEB_SCHEMES: readonly string[] = ["http", "https"];
+
 /** What starts the opener; `node:child_process` unless a test says otherwise. */
 export type Spawn = (
   command: string,
@@ -14,8 +17,11 @@ export type Spawn = (
 ) => ReturnType<typeof spawn>;
 
 export interface LaunchOptions {
-  /** Open the URI with the system's app for it; otherwise it is only shown. */
-  open: boolean;
+  /**
+   * The schemes of which a URI is opened with the system's app for it, in lower case and without the colon; any other
+   * URI is only shown. Apps do what a URI says, and nobody is asked: name those of which no URI can do harm.
+   */
+  open: readonly string[];
   show(uri: string): void;
   platform?: NodeJS.Platform;
   spawn?: Spawn;
@@ -31,8 +37,9 @@ export function launcher({
   return async ({ uri }, { signal }) => {
     const safe = safeUri(uri);
     show(safe);
-    if (open) await runOpener(openerOf(platform), safe, start, signal);
-    return { opened: open };
+    const opened = open.includes(safe.slice(0, safe.indexOf(":")));
+    if (opened) await runOpener(openerOf(platform), safe, start, signal);
+    return { opened };
   };
 }
 

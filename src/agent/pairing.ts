@@ -50,6 +50,8 @@ const WAIT_MS_MAX = 60 * SECOND;
 const RETRY_AFTER_MS_MAX = 300 * SECOND;
 /** Milliseconds by which questions become rarer when the service asks for it (RFC 8628, 3.5). */
 const SLOW_DOWN_MS = 5 * SECOND;
+/** As people are shown it: it is pasted into command lines, and holds nothing that they would obey. */
+const USER_CODE = /^[A-Z]{4}-[A-Z]{4}$/;
 const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code";
 
 /**
@@ -172,11 +174,13 @@ async function begin(
     }
     const { device_code, user_code, verification_uri, verification_uri_complete, expires_in, interval } =
       membersOf(answer.body);
+    const page = webPage(verification_uri);
     if (
       answer.status !== 200 ||
       typeof device_code !== "string" ||
       typeof user_code !== "string" ||
-      typeof verification_uri !== "string" ||
+      !USER_CODE.test(user_code) ||
+      page === null ||
       typeof expires_in !== "number"
     ) {
       throw new PairingError("refused", readError(answer.body).message || unclear(answer));
@@ -185,10 +189,9 @@ async function begin(
       deviceCode: device_code,
       code: {
         userCode: user_code,
-        verificationUri: verification_uri,
+        verificationUri: page,
         // Without it, people type the code themselves; without an interval it is five seconds (RFC 8628, 3.2).
-        verificationUriComplete:
-          typeof verification_uri_complete === "string" ? verification_uri_complete : verification_uri,
+        verificationUriComplete: webPage(verification_uri_complete) ?? page,
         expiresAt: line.now + expires_in * SECOND,
       },
       intervalMs: typeof interval === "number" ? interval * SECOND : SLOW_DOWN_MS,
@@ -227,6 +230,12 @@ function outcomeOf(answer: Answer | null): Outcome {
       return { type: "over", error: new PairingError("refused", message || unclear(answer)) };
     }
   }
+}
+
+/** The address of a page, free of what a terminal would obey; null where it is none. */
+function webPage(uri: unknown): string | null {
+  const url = typeof uri === "string" && URL.canParse(uri) ? new URL(uri) : null;
+  return url !== null && /^https?:$/.test(url.protocol) ? url.href : null;
 }
 
 function expired(): PairingError {

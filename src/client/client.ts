@@ -30,6 +30,15 @@ const WATCH_SILENCE_MS = 3 * WATCH_HEARTBEAT_MS;
 /** Milliseconds before a broken watch is taken up again, and at most. */
 const WATCH_AGAIN_MS = 1_000;
 const WATCH_AGAIN_MS_MAX = 15_000;
+/** Milliseconds, the most that a watch waits because a busy service asks it to. */
+const WATCH_RETRY_AFTER_MS_MAX = 300_000;
+
+/** Milliseconds before a watch that failed so often before is taken up again: what a busy service asks for, at least. */
+export function watchPauseMs(error: unknown, failures: number): number {
+  const asked = error instanceof ServiceError ? (error.retryAfter ?? 0) * 1_000 : 0;
+  const own = Math.min(WATCH_AGAIN_MS_MAX, WATCH_AGAIN_MS * 2 ** failures);
+  return Math.max(own, Math.min(asked, WATCH_RETRY_AFTER_MS_MAX));
+}
 
 /**
  * A caller of the service, for browsers and Node: one user, their devices and commands. Every call throws
@@ -119,7 +128,7 @@ export class Client {
   /**
    * The command as it was at each entry of its history, from the first on and as it happens, until it has ended or
    * `signal` is aborted. A broken line is taken up where it broke; `onGone` learns of each break, and of its end
-   * with null. Throws `ServiceError` where the service refuses.
+   * with null. A busy service (429) is asked again when it says so. Throws `ServiceError` where the service refuses.
    */
   async *watch(
     device: string,
@@ -131,13 +140,15 @@ export class Client {
   ): AsyncGenerator<{ sequence: number; command: CommandEntity }> {
     let last = 0;
     let failures = 0;
+    let isGone = false;
     while (!signal?.aborted) {
       try {
         const response = await this.#request("GET", commandPath(device, command), undefined, {
           headers: { Accept: "text/event-stream", ...(last > 0 && { "Last-Event-ID": String(last) }) },
           ...(signal && { signal }),
         });
-        if (failures > 0) onGone(null);
+        if (isGone) onGone(null);
+        isGone = false;
         failures = 0;
         for await (const { id, data } of eventsIn(response)) {
           // What had come already is not wanted any more either.
@@ -151,9 +162,11 @@ export class Client {
         if (response.status === 204) return;
       } catch (error) {
         if (signal?.aborted) return;
-        if (error instanceof ServiceError && error.status < 500) throw error;
-        onGone(new ServiceGone("The service went away.", { cause: error }));
-        await pause(Math.min(WATCH_AGAIN_MS_MAX, WATCH_AGAIN_MS * 2 ** failures++), signal);
+        if (error instanceof ServiceError && !error.isPassing) throw error;
+        const isBusy = error instanceof ServiceError && error.status === 429;
+        if (!isBusy) onGone(new ServiceGone("The service went away.", { cause: error }));
+        isGone ||= !isBusy;
+        await pause(watchPauseMs(error, failures++), signal);
       }
     }
   }
@@ -187,14 +200,14 @@ export class Client {
     return (await response.json()) as T;
   }
 
-  /** `path` is one under `/v1.0`, or a whole address that the service gave out. */
+  /** `path` is one under `/v1.0`, or a whole address that the service gave out, of which the origin counts for nothing. */
   async #request(
     method: string,
     path: string,
     body?: object,
     { headers = {}, signal }: { headers?: Record<string, string>; signal?: AbortSignal } = {},
   ): Promise<Response> {
-    const address = path.startsWith("/") ? `${this.origin}/v1.0${path}` : path;
+    const address = this.origin + (path.startsWith("/") ? `/v1.0${path}` : pathIn(path));
     const response = await fetch(address, {
       method,
       headers: {
@@ -213,6 +226,12 @@ export class Client {
     if (error.status === 401) this.#onRefused(error);
     throw error;
   }
+}
+
+/** What follows the origin: the token goes to nobody but the service, whatever a link says. */
+function pathIn(address: string): string {
+  const { pathname, search } = new URL(address);
+  return pathname + search;
 }
 
 function commandPath(device: string, command: string): string {

@@ -24,6 +24,11 @@ export class ServiceError extends Error {
     this.requestId = requestId;
   }
 
+  /** Whether the same call may well succeed later: the service is busy, or in trouble. */
+  get isPassing(): boolean {
+    return this.status === 429 || this.status >= 500;
+  }
+
   /** What an answer that is no success says. */
   static async of(response: Response): Promise<ServiceError> {
     const { code, message } = errorOf(await response.text());

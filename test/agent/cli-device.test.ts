@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -14,9 +14,13 @@ const APPIA = join(import.meta.dirname, "../../src/agent/appia.js");
 function run(
   args: string[],
   input = "",
+  more: NodeJS.ProcessEnv = {},
 ): { process: ChildProcess; ended: Promise<{ code: number | null; out: string; err: string }> } {
   const { APPIA_TOKEN: _, ...env } = process.env;
-  const child = spawn(process.execPath, [APPIA, "device", ...args], { env, stdio: "pipe" });
+  const child = spawn(process.execPath, [APPIA, "device", ...args], {
+    env: { ...env, ...more },
+    stdio: "pipe",
+  });
   onTestFinished(() => void child.kill("SIGKILL"));
   child.stdin.end(input);
   const exit = new Promise<number | null>((resolve) => child.once("close", resolve));
@@ -28,7 +32,7 @@ function run(
   return { process: child, ended };
 }
 
-async function scene(): Promise<{ service: ActingService; args: string[] }> {
+async function scene(): Promise<{ service: ActingService; folder: string; args: string[] }> {
   const service = new ActingService(systemClock);
   await service.opens();
   const folder = await mkdtemp(join(tmpdir(), "appia-"));
@@ -36,7 +40,7 @@ async function scene(): Promise<{ service: ActingService; args: string[] }> {
     await service.shuts();
     await rm(folder, { recursive: true });
   });
-  return { service, args: ["--service", service.origin, "--identity", join(folder, "me.json")] };
+  return { service, folder, args: ["--service", service.origin, "--identity", join(folder, "me.json")] };
 }
 
 describe("appia device", () => {
@@ -51,6 +55,9 @@ describe("appia device", () => {
     [["--dance"], "--dance"],
     [["--service", "example"], "--service takes"],
     [["stray"], "stray"],
+    [["--open-schemes", "tel,file"], '"file" URIs are never opened'],
+    [["--open-schemes", "tel,c"], '"c" is no scheme'],
+    [["--open-schemes", ""], '"" is no scheme'],
     [["--service", "ftp://example.com"], "--service takes"],
   ])("%j is bad usage", async (args, words) => {
     const { code, out, err } = await run(args).ended;
@@ -83,6 +90,28 @@ describe("appia device", () => {
     expect(code).toBe(1);
     expect(err.trim().split("\n")).toHaveLength(1);
   });
+});
+
+// The system's opener is a program of this name on Linux only.
+test.runIf(process.platform === "linux")("only web pages and the schemes named are opened", async () => {
+  const { service, args, folder } = await scene();
+  const opened = join(folder, "opened");
+  await writeFile(join(folder, "xdg-open"), `#!/bin/sh\necho "$1" >> "${opened}"\n`, { mode: 0o700 });
+  const env = { PATH: `${folder}:${process.env.PATH}` };
+  const device = run([...args, "--token", "-", "--open-schemes", "tel,SIP:"], "caller\n", env);
+  const line = await service.connections.next();
+  const expirationDateTime = new Date(Date.now() + 60_000).toISOString();
+  const answers: unknown[] = [];
+  for (const uri of ["https://example.org/", "ssh://example.org", "mailto:a@example.org", "tel:1", "sip:2"]) {
+    line.delivers(uri, { uri, expirationDateTime }, "launchUri");
+    answers.push(await line.heard.next(({ id }) => id === uri));
+  }
+  expect(answers).toMatchObject(
+    [true, false, false, true, true].map((isOpened) => ({ result: { opened: isOpened } })),
+  );
+  expect(await readFile(opened, "utf8")).toBe("https://example.org/\ntel:1\nsip:2\n");
+  device.process.kill("SIGTERM");
+  expect((await device.ended).out).toContain("open: ssh://example.org");
 });
 
 test("a computer becomes a device, carries out a command, stops, and is the same device again", async () => {

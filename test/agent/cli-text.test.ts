@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OUTCOME_CODES } from "../../src/agent/cli/exit.ts";
-import { columnsOf, jsonText, lengthOf, shortIds, table } from "../../src/agent/cli/text.ts";
+import { columnsOf, cut, jsonText, lengthOf, quoted, shortIds, table } from "../../src/agent/cli/text.ts";
 import { faultIn, parseJson } from "../../src/json-fault.ts";
 
 /** How the command line writes what it shows, and reads what it is given. */
@@ -29,6 +29,30 @@ test("a table's columns fit their widest cell, as terminals count", () => {
   expect(table(rows)).toEqual(["NAME  ID", "電話  1", "👩‍💻    2", "\u{FFFD}[J   3"]);
   expect(columnsOf("電話")).toBe(4);
   expect(columnsOf("e\u{301}")).toBe(1);
+});
+
+describe("others' words on one row", () => {
+  test.each([
+    ["Kitchen", "Kitchen"],
+    ["1234567890", "1234567890"],
+    ["12345678901", "123456789…"],
+    [" a\u{A0}\u{3000}\n b\u{2800}\u{3164} ", "a b"],
+    // Nine columns are left beside the sign that there is more.
+    ["\u{20000}".repeat(6), `${"\u{20000}".repeat(4)}…`],
+    ["👩‍💻👩‍💻👩‍💻", "👩‍💻👩‍💻…"],
+    ["❤\u{FE0F}❤\u{FE0F}❤\u{FE0F}❤\u{FE0F}", "❤\u{FE0F}❤\u{FE0F}❤\u{FE0F}…"],
+    [`e${"\u{301}".repeat(30)}`, `e${"\u{301}".repeat(30)}`],
+    // One letter to readers, and many columns to a terminal.
+    [`\u{915}${"\u{903}".repeat(30)}`, "…"],
+    ["\u{1B}[2J", "\u{FFFD}[2J"],
+  ])("%j", (text, row) => {
+    expect(cut(text, 10)).toBe(row);
+  });
+
+  test("end no quotation", () => {
+    expect(quoted('TV" in "x')).toBe(`"TV' in 'x"`);
+    expect(quoted("x".repeat(50))).toBe(`"${"x".repeat(37)}…"`);
+  });
 });
 
 test("JSON is the same value, and nothing in it steers a terminal", () => {

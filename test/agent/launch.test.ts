@@ -1,7 +1,7 @@
 import type { SpawnOptions } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { describe, expect, test } from "vitest";
-import { launcher, type Spawn } from "../../src/agent/launch.ts";
+import { launcher, type Spawn, WEB_SCHEMES } from "../../src/agent/launch.ts";
 import { safeUri } from "../../src/agent/safe-uri.ts";
 
 /** An opener that ends as told, and everything it was started with. */
@@ -18,7 +18,7 @@ function opener(end: (process: EventEmitter) => void) {
 
 async function launch(uri: string, options: Partial<Parameters<typeof launcher>[0]> = {}) {
   const shown: string[] = [];
-  const handle = launcher({ open: false, show: (line) => shown.push(line), ...options });
+  const handle = launcher({ open: [], show: (line) => shown.push(line), ...options });
   const task = {
     type: "LaunchUri" as const,
     id: "c1",
@@ -48,7 +48,7 @@ describe("a URI", () => {
     async (platform, command, args) => {
       const { spawn, started } = opener((process) => process.emit("exit", 0));
       const { answer } = await launch("https://example.org/?a=$(id)&b=`id`;c", {
-        open: true,
+        open: WEB_SCHEMES,
         platform,
         spawn,
       });
@@ -59,6 +59,30 @@ describe("a URI", () => {
   );
 
   test.each([
+    "ssh://example.org",
+    "smb://example.org/x",
+    "vscode://file/x",
+    "mailto:?attach=/etc/passwd",
+    "tel:+15550100",
+    "httpx://example.org",
+  ])("%j is shown, as only web pages are opened unless the owner says more", async (uri) => {
+    const { spawn, started } = opener((process) => process.emit("exit", 0));
+    expect(await launch(uri, { open: WEB_SCHEMES, spawn })).toEqual({
+      answer: { opened: false },
+      shown: [uri],
+    });
+    expect(started).toEqual([]);
+  });
+
+  test("of a scheme that the owner named is opened", async () => {
+    const { spawn, started } = opener((process) => process.emit("exit", 0));
+    const options = { open: [...WEB_SCHEMES, "tel"], spawn };
+    expect((await launch("TEL:+15550100", options)).answer).toEqual({ opened: true });
+    expect((await launch("sip:x@example.org", options)).answer).toEqual({ opened: false });
+    expect(started.map(({ args }) => args)).toEqual([["tel:+15550100"]]);
+  });
+
+  test.each([
     ["javascript:alert(1)"],
     [" JavaScript:alert(1)"],
     ["java\nscript:alert(1)"],
@@ -66,11 +90,18 @@ describe("a URI", () => {
     ["vbscript:x"],
     ["file:///etc/passwd"],
     ["about:blank"],
+    ["view-source:file:///etc/passwd"],
+    ["jar:file:///x!/y"],
+    ["feed:file:///etc/passwd"],
+    ["ms-msdt:/id"],
+    ["search-ms:x"],
   ])("%j is refused", async (uri) => {
     const { spawn, started } = opener(() => {});
-    await expect(launch(uri, { open: true, spawn })).rejects.toMatchObject({
-      status: "DeniedByRemoteSystem",
-    });
+    await expect(launch(uri, { open: ["file", "view-source", ...WEB_SCHEMES], spawn })).rejects.toMatchObject(
+      {
+        status: "DeniedByRemoteSystem",
+      },
+    );
     expect(started).toEqual([]);
   });
 
@@ -91,13 +122,13 @@ describe("an opener", () => {
     const { spawn } = opener((process) =>
       process.emit("error", Object.assign(new Error(), { code: "ENOENT" })),
     );
-    await expect(launch("https://example.org", { open: true, spawn })).rejects.toMatchObject({
+    await expect(launch("https://example.org", { open: WEB_SCHEMES, spawn })).rejects.toMatchObject({
       status: "AppUnavailable",
     });
   });
 
   test("that fails fails the command", async () => {
     const { spawn } = opener((process) => process.emit("exit", 4));
-    await expect(launch("https://example.org", { open: true, spawn })).rejects.toThrow("exit code 4");
+    await expect(launch("https://example.org", { open: WEB_SCHEMES, spawn })).rejects.toThrow("exit code 4");
   });
 });

@@ -142,6 +142,28 @@ test("a service that says less is asked every five seconds, and its page is show
   expect(codes[0]?.verificationUriComplete).toBe("https://appia.test/pair");
 });
 
+test.each([
+  ["code", { user_code: "WDJB\u{1B}[2J" }],
+  ["code", { user_code: "X;rm -rf ~" }],
+  ["page", { verification_uri: "javascript:alert(1)" }],
+  ["page", { verification_uri: "/pair" }],
+])("what is no %s is not shown", async (_, wrong) => {
+  const { paired, codes } = await waiting({ ...CODES, ...wrong });
+  await expect(paired).rejects.toThrow(PairingError);
+  expect(codes).toEqual([]);
+});
+
+test("the page's address holds nothing that a terminal obeys", async () => {
+  const { codes } = await waiting({
+    ...CODES,
+    verification_uri: "https://appia.test/\u{1B}[2J\u{9B}",
+    verification_uri_complete: "file:///etc/passwd",
+  });
+  await vi.waitFor(() => expect(codes).toHaveLength(1));
+  expect(codes[0]?.verificationUri).toBe("https://appia.test/%1B[2J%C2%9B");
+  expect(codes[0]?.verificationUriComplete).toBe(codes[0]?.verificationUri);
+});
+
 describe("it asks more rarely", () => {
   test("for good, each time the service asks for it", async () => {
     const { asksAfter } = await waiting({ ...CODES, interval: 2 });

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch } from "../scripts/program.ts";
-import { APPIA, endAll, hadDevice, Person, runsPc, untilEndAll } from "./person.ts";
+import { APPIA, endAll, hasDevice, Person, runsPc, untilEndAll } from "./person.ts";
 import { type Json, ownService } from "./stage.ts";
 
 /** The command line `appia` and what is around it: bad usage, tokens, terminals, pipes, and older Nodes. */
@@ -17,11 +17,11 @@ afterAll(endAll);
 let ann: Person;
 beforeAll(async () => {
   ann = await Person.named(service, "ann");
-  await hadDevice(ann, "Away", join(service.folder, "away.json"));
+  await hasDevice(ann, service, "Away");
   await runsPc(ann, service.folder);
 });
 
-// What mostly waits, or touches nothing that another test looks at, runs side by side.
+// Side by side, as they mostly wait: none of them looks at what another has done.
 describe.concurrent("what is wrong is said in a sentence", () => {
   test.each([
     [["sned", "pc", "x:y"], 2, "Did you mean send?"],
@@ -103,7 +103,7 @@ describe.runIf(existsSync("/usr/bin/script") && process.platform === "linux")(
   },
 );
 
-describe("tokens", () => {
+describe.concurrent("tokens", () => {
   test("of the service on this machine are made, and need not be named", async () => {
     const { out } = await ann.withoutToken.does("token", "--sub", "cleo", "--minutes", "5");
     expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
@@ -125,8 +125,9 @@ describe("tokens", () => {
   });
 });
 
-test("a reader that has read enough is no failure", async () => {
-  const program = ann.starts("watch", "--json");
+test.concurrent("a reader that has read enough is no failure", async () => {
+  const { out: id } = await ann.does("send", "away", "https://example.com/", "--no-wait");
+  const program = ann.starts("watch", id.trim(), "--json");
   program.process.stdout?.destroy();
   expect(await program.ended).toMatchObject({ code: 0, err: "" });
 });
@@ -145,7 +146,7 @@ const olderNode = [...(process.env.PATH ?? "").split(":"), "/usr/local/bin", "/u
     }
   });
 
-describe("under a Node that runs no TypeScript", () => {
+describe.concurrent("under a Node that runs no TypeScript", () => {
   // Skipped where this computer has none.
   const withOlderNode = test.skipIf(olderNode === undefined);
   const node = olderNode ?? "";
@@ -159,7 +160,8 @@ describe("under a Node that runs no TypeScript", () => {
 
   withOlderNode.each(["SIGTERM", "SIGINT"] as const)("%s is passed on", async (signal) => {
     const identity = join(service.folder, `${signal}.json`);
-    const device = untilEndAll(launch(node, [APPIA, "device", "--identity", identity], ann.env));
+    const fay = await Person.named(service, signal);
+    const device = untilEndAll(launch(node, [APPIA, "device", "--identity", identity], fay.env));
     await device.says(/connected; waiting for commands/);
     device.process.kill(signal);
     expect(await device.ended).toMatchObject({ code: 0, err: "" });

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Program } from "../scripts/program.ts";
-import { endAll, hadDevice, Person, runsPc } from "./person.ts";
+import { endAll, hasDevice, Person, runsPc } from "./person.ts";
 import { type Json, ownService } from "./stage.ts";
 
 /** The command line `appia`, as processes, against the service as it is started locally. */
@@ -18,7 +18,7 @@ let ann: Person;
 let pc: Program;
 beforeAll(async () => {
   ann = await Person.named(service, "ann");
-  await hadDevice(ann, "Away", join(service.folder, "away.json"));
+  await hasDevice(ann, service, "Away");
   pc = await runsPc(ann, service.folder);
 });
 afterAll(async () => {
@@ -26,8 +26,9 @@ afterAll(async () => {
   expect(await pc.ended).toMatchObject({ code: 0, err: "" });
 });
 
+// Side by side, as they mostly wait: none of them looks at what another has sent.
 describe.concurrent("pairing", () => {
-  test("a computer pairs, is called, gets another name, and is removed", async () => {
+  test("a computer pairs, is called, and is removed", async () => {
     const bob = await Person.named(service, "bob");
     expect(await bob.does("devices")).toMatchObject({
       code: 0,
@@ -40,34 +41,42 @@ describe.concurrent("pairing", () => {
     // Nobody is there to be asked.
     const unasked = await bob.does("pair", code);
     expect(unasked).toMatchObject({ code: 2, out: "" });
-    expect(unasked.err).toMatch(/name +Kitchen\n.*\n.*from .*\n.*asked .* ago, with the code/);
+    expect(unasked.err).toMatch(/asked +.* ago, with the code .*\n +from .*\n +kind .*\n +name +"Kitchen"\n/);
     expect(await bob.answer("pair", code.toLowerCase().replace("-", ""), "--yes", "--json")).toMatchObject({
       name: "Kitchen",
       kind: "Desktop",
     });
-    await device.says(/connected; waiting for commands/);
-    expect(device.said()).not.toContain("█");
     expect(await bob.does("pair", code, "--yes")).toMatchObject({
       code: 1,
       err: expect.stringContaining("code"),
     });
+    await device.says(/connected; waiting for commands/);
+    expect(device.said()).not.toContain("█");
 
-    const [entity] = await bob.answer("devices", "--json");
+    const [[entity], table, info] = await Promise.all([
+      bob.answer("devices", "--json"),
+      bob.does("devices"),
+      bob.answer("call", "kitchen", "appia.systemInfo"),
+    ]);
     expect(entity).toMatchObject({ name: "Kitchen", status: "Online", kind: "Desktop" });
-    const table = await bob.does("devices");
     expect(table.out).toMatch(
       new RegExp(`^NAME .*\\nKitchen +Desktop +\\w+ +Online +${entity.id.slice(0, 8)}\\n$`),
     );
-    expect(await bob.answer("call", "kitchen", "appia.systemInfo")).toMatchObject({ hostname: hostname() });
-
-    expect(await bob.does("devices", "rename", "kit", "Cellar")).toMatchObject({ code: 0, err: "" });
-    expect(await bob.does("devices", "remove", "Cellar")).toMatchObject({ code: 2, out: "" });
+    expect(info).toMatchObject({ hostname: hostname() });
     expect(await bob.does("devices", "remove", entity.id.slice(0, 4), "--yes")).toMatchObject({
       code: 0,
       err: "",
     });
-    expect(await bob.answer("devices", "--json")).toEqual([]);
     expect(await device.ended).toMatchObject({ code: 1, err: expect.stringContaining("To go on, delete") });
+  });
+
+  test("a device gets another name; removed, it is listed no more", async () => {
+    const dan = await Person.named(service, "dan");
+    await hasDevice(dan, service, "Kitchen");
+    expect(await dan.does("devices", "rename", "kit", "Cellar")).toMatchObject({ code: 0, err: "" });
+    expect(await dan.does("devices", "remove", "Cellar")).toMatchObject({ code: 2, out: "" });
+    expect(await dan.does("devices", "remove", "cellar", "--yes")).toMatchObject({ code: 0, err: "" });
+    expect(await dan.answer("devices", "--json")).toEqual([]);
   });
 
   test("what is denied is no device", async () => {
@@ -87,7 +96,7 @@ describe.concurrent("pairing", () => {
   });
 });
 
-describe("the exit code tells how a command ended", () => {
+describe.concurrent("the exit code tells how a command ended", () => {
   test.each([
     [0, "completed", ["send", "pc", "https://example.com/"]],
     [3, "executionFailed", ["call", "pc", "fail", "--wait", "50"]],
@@ -131,7 +140,7 @@ describe("the exit code tells how a command ended", () => {
   });
 });
 
-describe("following a command", () => {
+describe.concurrent("following a command", () => {
   test("shows each status with its time and why", async () => {
     const { out, err } = await ann.does("send", "pc", "https://example.com/?a");
     expect(err).toBe("");
@@ -163,25 +172,14 @@ describe("following a command", () => {
     const { id } = sent[0].command;
     const watched = await ann.does("watch", id, "--json");
     expect(linesOf(watched.out)).toEqual(sent);
-    expect(await ann.answer("status", "--json")).toEqual(sent.at(-1).command);
+    expect(await ann.answer("status", id, "--json")).toEqual(sent.at(-1).command);
     expect((await ann.answer("history", id.slice(0, 6), "--json")).value).toHaveLength(sent.length);
-    const [newest] = await ann.answer("commands", "pc", "--status", "completed", "--json");
-    expect(newest.id).toBe(id);
-  });
-
-  test("outlasts the service's restart", async () => {
-    const watcher = ann.starts("send", "away", "https://example.com/?c");
-    await watcher.says(/requesting +The device is offline/);
-    await service.ends();
-    await service.starts(Number(new URL(service.origin).port));
-    expect(await ann.does("cancel")).toMatchObject({ code: 0 });
-    const { code, err } = await watcher.ended;
-    expect(code).toBe(6);
-    expect(err).toMatch(/went away; trying to go on \.\.\.\n.* is back\.\n$/);
+    const completed = await ann.answer("commands", "pc", "--status", "completed", "--json");
+    expect(completed.map((command: Json) => command.id)).toContain(id);
   });
 });
 
-describe("calling an app service", () => {
+describe.concurrent("calling an app service", () => {
   test("prints the answer alone on standard output, the statuses beside it", async () => {
     const { code, out, err } = await ann.does("call", "pc", "appia.ping", '{"n":[7]}');
     expect(code).toBe(0);
@@ -199,11 +197,14 @@ describe("calling an app service", () => {
   });
 
   test("says where the payload is no JSON, and sends nothing", async () => {
-    const before = await ann.answer("status", "--json");
-    const { code, out, err } = await ann.reads('{"n": 7,\n "m": oops}', "call", "pc", "appia.ping", "-");
+    const cara = await Person.named(service, "cara");
+    await hasDevice(cara, service, "Away");
+    const sent = await cara.answer("send", "away", "https://example.com/", "--no-wait", "--json");
+    const { code, out, err } = await cara.reads('{"n": 7,\n "m": oops}', "call", "away", "appia.ping", "-");
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain("line 2, column 7");
-    expect((await ann.answer("status", "--json")).id).toBe(before.id);
+    // Without an id, the newest is meant.
+    expect((await cara.answer("status", "--json")).id).toBe(sent.id);
   });
 
   test("the device's words never steer the terminal", async () => {
@@ -211,7 +212,8 @@ describe("calling an app service", () => {
     expect(code).toBe(0);
     expect(JSON.parse(out).boast).toBe("\u{1B}]0;pwned\u{07}\u{9B}2J");
     expect(err).toContain("[2Jdone");
-    const { out: state } = await ann.does("status");
+    const [, id = ""] = err.match(/\(command ([\da-f]+)\)/) ?? [];
+    const { out: state } = await ann.does("status", id);
     expect(state).toContain("pwned");
     expect(out + err + state).not.toMatch(OBEYED);
   });
@@ -222,4 +224,16 @@ describe("calling an app service", () => {
     expect(first).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/^[\da-f]{64}\n$/) });
     expect(await ann.does(...args)).toEqual(first);
   });
+});
+
+// By itself, as all the others need the service.
+test("following a command outlasts the service's restart", async () => {
+  const watcher = ann.starts("send", "away", "https://example.com/?c");
+  await watcher.says(/requesting +The device is offline/);
+  await service.ends();
+  await service.starts(Number(new URL(service.origin).port));
+  expect(await ann.does("cancel")).toMatchObject({ code: 0 });
+  const { code, err } = await watcher.ended;
+  expect(code).toBe(6);
+  expect(err).toMatch(/went away; trying to go on \.\.\.\n.* is back\.\n$/);
 });

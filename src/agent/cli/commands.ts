@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CommandEntity, HistoryEntity } from "../../client/entities.ts";
 import { ENDED, LIVE, type Status } from "../../command/command.ts";
 import { COMMANDS_PER_PAGE_MAX } from "../../limits.ts";
-import { harmless } from "../harmless.ts";
 import type { GlobalOptions } from "./address.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { type Found, findCommand, findDevice } from "./find.ts";
@@ -10,7 +9,8 @@ import { follow, outcomeCode, outcomeLine, statusLine, styleOf } from "./follow.
 import { out } from "./screen.ts";
 import { parseSeconds } from "./send.ts";
 import { Session } from "./session.ts";
-import { jsonText, lengthOf, shortIds, table } from "./text.ts";
+import { type Shown, shown } from "./shown.ts";
+import { jsonText, lengthOf, nameOf, paintedTable, shortIds } from "./text.ts";
 
 /** What was sent: `appia status`, `watch`, `cancel`, `history` and `commands`. */
 
@@ -150,48 +150,49 @@ function subjectOf({ type, payload, appServiceName }: CommandEntity): string {
   return String((payload as { uri?: unknown } | null)?.uri ?? "");
 }
 
-function heading({ device, command }: Found): string {
+function heading({ device, command }: Found): Shown {
   const about = out.style("dim", `(command ${command.id})`);
-  return `${out.style("bold", harmless(`${subjectOf(command)} on ${device.name}`))} ${about}`;
+  return shown`${out.style("bold", `${subjectOf(command)} on ${nameOf(device)}`)} ${about}`;
 }
 
-function stateLines(found: Found): string[] {
+function stateLines(found: Found): Shown[] {
   const { command } = found;
   const { status, error, statusDetail, createdDateTime, expirationDateTime, responsePayload } = command;
   const percent = statusDetail?.percent ?? null;
   const words = [statusDetail?.message ?? "", percent === null ? "" : `${percent} %`]
     .filter(Boolean)
     .join(", ");
-  const facts: [string, string][] = [
-    ["status", out.style(["bold", styleOf(status)], status) + (error === null ? "" : ` (${error})`)],
-    ["detail", harmless(words)],
+  const named = error === null ? "" : ` (${error})`;
+  const facts: [string, Shown | string][] = [
+    ["status", shown`${out.style(["bold", styleOf(status)], status)}${named}`],
+    ["detail", words],
     ["sent", `${lengthOf(Math.max(0, Date.now() - Date.parse(createdDateTime)))} ago, ${createdDateTime}`],
     ["expires", outcomeCode(command) === EXIT.notEnded ? expirationDateTime : ""],
     ["answer", responsePayload === null ? "" : jsonText(responsePayload)],
   ];
   const told = facts.filter(([, value]) => value !== "");
-  return [heading(found), ...told.map(([name, value]) => `  ${name.padEnd(8)} ${value}`)];
+  return [heading(found), ...told.map(([name, value]) => shown`  ${name.padEnd(8)} ${value}`)];
 }
 
 function historyLines(
   { command }: Found,
   { value, nextAction, nextActionDateTime, postBacks }: HistoryEntity,
-) {
+): (Shown | string)[] {
   const acceptedAt = value[0]?.dateTime ?? command.createdDateTime;
   const posts = (postBacks ?? []).map(({ sequence, dateTime, status, outcome, reason }) => {
     const answer = [status, outcome, reason].filter((word) => word !== null).join(" ");
-    return `  post-back of entry ${sequence} at ${dateTime}: ${harmless(answer)}`;
+    return `  post-back of entry ${sequence} at ${dateTime}: ${answer}`;
   });
   return [
     ...value.map((entry) => statusLine(out, entry, acceptedAt)),
     ...posts,
-    `Next, by ${nextActionDateTime}: ${harmless(nextAction)}`,
+    `Next, by ${nextActionDateTime}: ${nextAction}`,
   ];
 }
 
 const STATUS_COLUMN = 2;
 
-function listLines(commands: readonly CommandEntity[]): string[] {
+function listLines(commands: readonly CommandEntity[]): (Shown | string)[] {
   if (commands.length === 0) return ["No such command."];
   const ids = shortIds(commands.map(({ id }) => id));
   const rows = commands.map((command, index) => [
@@ -200,7 +201,7 @@ function listLines(commands: readonly CommandEntity[]): string[] {
     command.status,
     subjectOf(command),
   ]);
-  return table([["ID", "SENT", "STATUS", "WHAT"], ...rows], (cell, row, column) => {
+  return paintedTable([["ID", "SENT", "STATUS", "WHAT"], ...rows], (cell, row, column) => {
     if (row === 0) return out.style("dim", cell);
     const status = commands[row - 1]?.status;
     return column === STATUS_COLUMN && status !== undefined ? out.style(styleOf(status), cell) : cell;

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { harmless } from "../harmless.ts";
 import { EXIT, Exit } from "./exit.ts";
 
 /**
@@ -21,7 +22,7 @@ export async function answerTo(prompt: string): Promise<string> {
     return await new Promise<string>((resolve, reject) => {
       lines.once("close", () => resolve(""));
       lines.once("SIGINT", () => reject(new Exit(EXIT.interrupted, "\nNothing was changed.")));
-      lines.question(prompt, resolve);
+      lines.question(harmless(prompt), resolve);
     });
   } finally {
     lines.close();

@@ -1,10 +1,11 @@
 import { hostname } from "node:os";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { schemeFault } from "../../uri-schemes.ts";
 import { Device } from "../device.ts";
 import type { DeviceEvent } from "../device-event.ts";
 import { lineOf } from "../event-lines.ts";
 import { identityPath, importIdentity } from "../identity-file.ts";
-import { launcher } from "../launch.ts";
+import { launcher, WEB_SCHEMES } from "../launch.ts";
 import { appServices, ping } from "../services.ts";
 import { loadServices, systemInfo } from "../services-folder.ts";
 import { type GlobalOptions, serviceOf } from "./address.ts";
@@ -20,6 +21,7 @@ interface DeviceCommandOptions extends GlobalOptions {
   name: string;
   poll?: boolean;
   open?: boolean;
+  openSchemes?: string[];
   services?: string;
   identity?: string;
 }
@@ -31,7 +33,8 @@ export function addDevice(program: Command): void {
     .description("Makes this computer a device: it connects to the service and carries out commands.")
     .option("--name <name>", "how the device is called, on the first run", hostname())
     .option("--poll", "ask for messages over HTTP, where a network allows no WebSocket")
-    .option("--open", "open the URIs of LaunchUri commands; otherwise they are only shown")
+    .option("--open", "open the http and https URIs of LaunchUri commands; all others are only shown")
+    .option("--open-schemes <list>", "open those of these schemes, too, like tel,mailto", parseSchemes)
     .option("--services <folder>", "more app services: the default export of each module in the folder")
     .option("--identity <file>", "where its key is kept (one file a service in your configuration folder)")
     .addHelpText(
@@ -50,6 +53,22 @@ Examples:
     const options = device.optsWithGlobals<DeviceCommandOptions>();
     await run(serviceOf(options, await readSettings()), options);
   });
+}
+
+/** Schemes between commas, with their colons or without. */
+function parseSchemes(words: string): string[] {
+  return words.split(",").map((word) => {
+    const scheme = word.trim().toLowerCase().replace(/:$/, "");
+    const fault = /^[a-z][a-z\d+.-]*$/.test(scheme) ? schemeFault(`${scheme}:`) : "missing";
+    if (fault === "missing") throw new InvalidArgumentError(`"${word}" is no scheme.`);
+    if (fault === "refused") throw new InvalidArgumentError(`"${scheme}" URIs are never opened.`);
+    return scheme;
+  });
+}
+
+/** The schemes of the URIs that are opened; those that are named mean --open, too. */
+function openedSchemes({ open, openSchemes }: DeviceCommandOptions): string[] {
+  return open || openSchemes ? [...WEB_SCHEMES, ...(openSchemes ?? [])] : [];
 }
 
 /** Runs until it is asked to stop; throws `Exit` where the service will not have this device. */
@@ -71,7 +90,7 @@ async function run(service: string, options: DeviceCommandOptions): Promise<void
     transport: options.poll ? "poll" : "socket",
     handlers: {
       launchUri: launcher({
-        open: options.open === true,
+        open: openedSchemes(options),
         show: (uri) => log.say({ text: `open: ${uri}`, tone: "good" }),
       }),
       appService: appServices(services),

@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import type { DeviceEntity } from "../../client/entities.ts";
-import { harmless } from "../harmless.ts";
 import type { GlobalOptions } from "./address.ts";
 import { confirmed } from "./confirm.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { findDevice, NO_DEVICES } from "./find.ts";
 import { err, out } from "./screen.ts";
 import { Session } from "./session.ts";
-import { jsonText, shortIds, table } from "./text.ts";
+import type { Shown } from "./shown.ts";
+import { jsonText, nameOf, paintedTable, quoted, shortIds } from "./text.ts";
 
 /** `appia devices`: the account's devices, listed, renamed and removed. */
 export function addDevices(program: Command): void {
@@ -33,11 +33,11 @@ export function addDevices(program: Command): void {
     const options = remove.optsWithGlobals<GlobalOptions & { yes?: boolean }>();
     const session = await Session.open(options);
     const device = await findDevice(session, words);
-    if (!(await confirmed(`Remove "${harmless(device.name)}"?`, options.yes === true))) {
+    if (!(await confirmed(`Remove ${quoted(device.name)}?`, options.yes === true))) {
       throw new Exit(EXIT.failed, "Nothing was changed.");
     }
     await session.ask((client) => client.unregister(device.id));
-    out.print(session.json ? jsonText(device) : `Removed "${harmless(device.name)}".`);
+    out.print(session.json ? jsonText(device) : `Removed ${quoted(device.name)}.`);
   });
 
   const rename = devices
@@ -48,23 +48,23 @@ export function addDevices(program: Command): void {
     const session = await Session.open(rename.optsWithGlobals<GlobalOptions>());
     const device = await findDevice(session, words);
     const renamed = await session.ask((client) => client.rename(device.id, name));
-    const told = `"${harmless(device.name)}" is "${harmless(renamed.name)}" now.`;
+    const told = `${quoted(device.name)} is ${quoted(renamed.name)} now.`;
     out.print(session.json ? jsonText(renamed) : told);
   });
 }
 
 const PRESENCE_COLUMN = 3;
 
-function linesOf(devices: readonly DeviceEntity[]): string[] {
+function linesOf(devices: readonly DeviceEntity[]): Shown[] {
   const ids = shortIds(devices.map(({ id }) => id));
-  const rows = devices.map(({ name, kind, platform, status }, index) => [
-    name,
-    kind,
-    platform,
-    status,
+  const rows = devices.map((device, index) => [
+    nameOf(device),
+    device.kind,
+    device.platform,
+    device.status,
     ids[index] ?? "",
   ]);
-  return table([["NAME", "KIND", "PLATFORM", "PRESENCE", "ID"], ...rows], (cell, row, column) => {
+  return paintedTable([["NAME", "KIND", "PLATFORM", "PRESENCE", "ID"], ...rows], (cell, row, column) => {
     if (row === 0) return out.style("dim", cell);
     if (column !== PRESENCE_COLUMN) return cell;
     return out.style(cell.startsWith("Online") ? "green" : "dim", cell);

@@ -7,6 +7,7 @@ import type { Credentials } from "./credentials.ts";
 import { EXIT, Exit, messageOf } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { out } from "./screen.ts";
+import { type Shown, shown } from "./shown.ts";
 
 /** How this computer becomes a device of someone's account. */
 export interface Enrollment {
@@ -70,18 +71,20 @@ async function paired({ service, log }: Enrollment, registration: Registration):
 function showCode(code: PairingCode, log: Log): void {
   const { userCode, verificationUri, verificationUriComplete, expiresAt } = code;
   log.tell({ type: "pairing", ...code }, null);
-  if (out.isTerminal) log.show(`\n${qrPicture(verificationUriComplete)}\n`);
-  log.show(`To make this computer one of your devices, enter the code ${out.style("bold", userCode)} at`);
+  if (out.isTerminal) for (const line of qrPicture(verificationUriComplete)) log.show(line);
+  log.show(
+    shown`To make this computer one of your devices, enter the code ${out.style("bold", userCode)} at`,
+  );
   log.show(`  ${verificationUri}`);
   log.show(`or say yes where you have a token: appia pair ${userCode}`);
   const until = new Date(expiresAt).toTimeString().slice(0, 8);
   log.say({ text: `waiting until ${until} for someone to enter it`, tone: "quiet" });
 }
 
-/** A QR code of two rows a line, white on black whatever the terminal's colours are. */
-function qrPicture(text: string): string {
+/** The lines of a QR code of two rows a line, white on black whatever the terminal's colours are. */
+function qrPicture(text: string): (Shown | string)[] {
   const lines = renderUnicodeCompact(text, { border: 2 }).split("\n");
-  return lines.map((line) => `  ${out.style(["whiteBright", "bgBlack"], line)}`).join("\n");
+  return ["", ...lines.map((line) => shown`  ${out.style(["whiteBright", "bgBlack"], line)}`), ""];
 }
 
 function platformName(): string {

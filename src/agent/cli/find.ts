@@ -3,7 +3,7 @@ import { ServiceError } from "../../client/service-error.ts";
 import { COMMANDS_PER_PAGE_MAX } from "../../limits.ts";
 import { EXIT, Exit } from "./exit.ts";
 import type { Session } from "./session.ts";
-import { shortIds, table } from "./text.ts";
+import { nameOf, quoted, shortIds, table } from "./text.ts";
 
 /** What a person's words mean: devices by name or id, commands by id, both by their beginnings. */
 
@@ -51,13 +51,17 @@ export function deviceCalled(words: string, devices: readonly DeviceEntity[]): D
     Math.min(distance(name(device), lower), distance(name(device).slice(0, lower.length), lower));
   const near = devices.filter((device) => far(device) <= Math.min(2, lower.length / 3));
   const [nearest] = near;
-  const meant = nearest !== undefined && near.length === 1 ? ` Did you mean "${nearest.name}"?` : "";
+  const meant = nearest !== undefined && near.length === 1 ? ` Did you mean ${quoted(nearest.name)}?` : "";
   throw new Exit(EXIT.failed, `No device is called "${words}".${meant}\n${listed(devices, devices)}`);
 }
 
 function listed(devices: readonly DeviceEntity[], among: readonly DeviceEntity[]): string {
   const ids = shortIds(among.map(({ id }) => id));
-  const rows = devices.map((device) => [device.name, ids[among.indexOf(device)] ?? device.id, device.status]);
+  const rows = devices.map((device) => [
+    nameOf(device),
+    ids[among.indexOf(device)] ?? device.id,
+    device.status,
+  ]);
   return table(rows)
     .map((line) => `  ${line}`)
     .join("\n");

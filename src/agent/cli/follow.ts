@@ -1,12 +1,12 @@
 import { hasEnded } from "../../client/client.ts";
 import type { CommandEntity, HistoryEntry } from "../../client/entities.ts";
-import { ServiceGone } from "../../client/service-error.ts";
+import { ServiceError, ServiceGone } from "../../client/service-error.ts";
 import type { EndedStatus } from "../../command/command.ts";
-import { harmless } from "../harmless.ts";
 import { EXIT, Exit, OUTCOME_CODES } from "./exit.ts";
 import type { Found } from "./find.ts";
 import { err, type Screen } from "./screen.ts";
 import type { Session } from "./session.ts";
+import { type Shown, shown } from "./shown.ts";
 import { jsonText, lengthOf, padded, shortId } from "./text.ts";
 
 /** Following a command: a line for each of its statuses as it happens, and how it ended. */
@@ -108,7 +108,8 @@ class Entries {
       this.#known = await this.#session.client.history(this.#device, this.#command.id).then(
         ({ value }) => value,
         (error: unknown) => {
-          if (error instanceof ServiceGone) return this.#known;
+          if (error instanceof ServiceGone || (error instanceof ServiceError && error.isPassing))
+            return this.#known;
           throw error;
         },
       );
@@ -131,10 +132,11 @@ export function statusLine(
   screen: Screen,
   { dateTime, status, cause, late }: HistoryEntry,
   acceptedAt: string,
-): string {
+): Shown {
   const after = `+${lengthOf(Date.parse(dateTime) - Date.parse(acceptedAt))}`.padStart(TIME_COLUMNS);
-  const words = `${harmless(cause)}${late ? screen.style("dim", " (late; it changes nothing)") : ""}`;
-  return `${screen.style("dim", after)}  ${screen.style(styleOf(status), padded(status, STATUS_COLUMNS))} ${words}`;
+  const then = screen.style(styleOf(status), padded(status, STATUS_COLUMNS));
+  const remark = late ? screen.style("dim", " (late; it changes nothing)") : "";
+  return shown`${screen.style("dim", after)}  ${then} ${cause}${remark}`;
 }
 
 /** What a waiting person sees between two entries. */
@@ -171,10 +173,10 @@ export function outcomeCode(command: CommandEntity): number {
 }
 
 /** How a command ended, on a line. */
-export function outcomeLine(screen: Screen, command: CommandEntity): string {
+export function outcomeLine(screen: Screen, command: CommandEntity): Shown {
   const { status, error, responsePayload, createdDateTime, lastModifiedDateTime } = command;
   const took = lengthOf(Date.parse(lastModifiedDateTime) - Date.parse(createdDateTime));
   const named = error === null ? "" : ` (${error})`;
   const answer = responsePayload === null ? "" : `: ${jsonText(responsePayload)}`;
-  return `${screen.style(["bold", styleOf(status)], status)}${named} after ${took}${answer}`;
+  return shown`${screen.style(["bold", styleOf(status)], status)}${named} after ${took}${answer}`;
 }

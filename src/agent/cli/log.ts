@@ -1,7 +1,10 @@
 import type { DeviceEvent } from "../device-event.ts";
-import { format, type Line } from "../event-lines.ts";
+import type { Line, Tone } from "../event-lines.ts";
 import { out } from "./screen.ts";
+import { type Shown, type Style, shown } from "./shown.ts";
 import { jsonText } from "./text.ts";
+
+const STYLES: Record<Tone, Style> = { quiet: "dim", good: "green", warning: "yellow", bad: "red" };
 
 /** What a device that runs tells its owner: lines for a person, or its events as JSON lines for a program. */
 export class Log {
@@ -23,11 +26,12 @@ export class Log {
   }
 
   /** What is only for a person at a terminal. */
-  show(text: string): void {
-    if (!this.#json) out.print(text);
+  show(words: Shown | string): void {
+    if (!this.#json) out.print(words);
   }
 
-  #print(line: Line): void {
-    out.print(format(line, new Date(), out.isTerminal && !process.env.NO_COLOR));
+  #print({ text, tone }: Line): void {
+    const clock = new Date().toTimeString().slice(0, 8);
+    out.print(shown`${out.style("dim", clock)}  ${out.style(STYLES[tone], text)}`);
   }
 }

@@ -1,12 +1,12 @@
 import { type Command, Option } from "commander";
 import type { PairingEntity } from "../../client/entities.ts";
-import { harmless } from "../harmless.ts";
 import type { GlobalOptions } from "./address.ts";
 import { confirmed } from "./confirm.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { err, out } from "./screen.ts";
 import { Session } from "./session.ts";
-import { jsonText, lengthOf, shortId } from "./text.ts";
+import type { Shown } from "./shown.ts";
+import { cut, jsonText, lengthOf, quoted, shortId } from "./text.ts";
 
 /** `appia pair`: a person lets what shows a code become one of their devices. */
 export function addPair(program: Command): void {
@@ -25,7 +25,7 @@ export function addPair(program: Command): void {
     const { userCode } = asking;
     if (options.deny) {
       await session.ask((client) => client.deny(userCode));
-      out.print(session.json ? jsonText(asking) : `Refused "${harmless(asking.name)}".`);
+      out.print(session.json ? jsonText(asking) : `Refused ${quoted(asking.name)}.`);
       return;
     }
     if (!(await confirmed("Let it become one of your devices?", options.yes === true))) {
@@ -33,29 +33,37 @@ export function addPair(program: Command): void {
       throw new Exit(EXIT.failed, `Nothing was changed. To refuse it for good: ${refuse}`);
     }
     const device = await session.ask((client) => client.approve(userCode));
-    const told = `"${harmless(device.name)}" is one of your devices now, ${shortId(device.id)}.`;
+    const told = `${quoted(device.name)} is one of your devices now, ${shortId(device.id)}.`;
     out.print(session.json ? jsonText(device) : told);
   });
 }
 
-/** What asks, so that the person can tell whether it is what they have in front of them. */
-function linesOf(pairing: PairingEntity): string[] {
+/** Columns before what is said of what asks. */
+const FACT_COLUMNS = 9;
+
+/**
+ * What asks, so that the person can tell whether it is what they have in front of them. Each fact takes one row of
+ * the terminal and no more, and what asks has chosen itself comes last: it cannot pass for another fact.
+ */
+function linesOf(pairing: PairingEntity): (Shown | string)[] {
   const { name, kind, platform, manufacturer, model, place, sameAddress, createdDateTime } = pairing;
   const made = [manufacturer, model].filter((word) => word !== null).join(" ");
   const from = [place, sameAddress ? "the address that you come from, too" : "another address than yours"];
   const age = lengthOf(Math.max(0, Date.now() - Date.parse(createdDateTime)));
+  // The last column stays free: in it, some terminals begin the next row.
+  const room = err.width - FACT_COLUMNS - 1;
   const facts: [string, string][] = [
-    ["name", name],
-    ["kind", `${kind}, ${platform}`],
-    ["made", made],
-    ["from", from.filter((word) => word !== null).join("; ")],
     ["asked", `${age} ago, with the code ${pairing.userCode}`],
+    ["from", from.filter((word) => word !== null).join("; ")],
+    ["kind", `${kind}, ${platform}`],
+    ["made", made === "" ? "" : quoted(made, room)],
+    ["name", quoted(name, room)],
   ];
   return [
     err.style("bold", "This asks to become one of your devices:"),
     ...facts
       .filter(([, value]) => value !== "")
-      .map(([fact, value]) => `  ${fact.padEnd(6)} ${harmless(value)}`),
+      .map(([fact, value]) => `  ${fact.padEnd(6)} ${cut(value, room)}`),
     "Agree only if you have just started this yourself, and it shows the same code.",
   ];
 }

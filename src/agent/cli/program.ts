@@ -1,6 +1,5 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../../package.json" with { type: "json" };
-import { harmlessLines } from "../harmless.ts";
 import { LOCAL_SERVICE } from "./address.ts";
 import { addCancel, addCommands, addHistory, addStatus, addWatch } from "./commands.ts";
 import { addDevice } from "./device.ts";
@@ -60,7 +59,7 @@ export async function run(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
       return;
     }
-    err.print(harmlessLines(messageOf(error)));
+    err.print(messageOf(error));
     process.exitCode = error instanceof Exit ? error.code : EXIT.failed;
   }
 }

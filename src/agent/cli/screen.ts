@@ -1,7 +1,6 @@
 import type { WriteStream } from "node:tty";
-import { styleText } from "node:util";
-
-type Style = Parameters<typeof styleText>[0];
+import { harmlessLines } from "../harmless.ts";
+import { Shown, type Style } from "./shown.ts";
 
 /** Milliseconds between the looks of a line that runs. */
 const RUNNING_MS = 200;
@@ -25,13 +24,14 @@ export class Screen {
   }
 
   /** Text in a style, where the stream shows styles and NO_COLOR does not forbid them. */
-  style(style: Style, text: string): string {
-    return styleText(style, text, { stream: this.#stream });
+  style(style: Style, words: Shown | string): Shown {
+    return Shown.of(words).in(style, this.#stream);
   }
 
-  print(text: string): void {
+  /** Prints a line, or lines in plain text; nothing in it is obeyed but styles of ours. */
+  print(words: Shown | string): void {
     this.#erase();
-    this.#stream.write(`${text}\n`);
+    this.#stream.write(`${words instanceof Shown ? words.text : harmlessLines(words)}\n`);
   }
 
   /** Shows what changes while it lasts on one line, which the next `print` takes; nothing where nobody looks. */
@@ -40,7 +40,7 @@ export class Screen {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       const line = words().slice(0, this.width - 1);
-      this.#stream.write(`\r\u{1B}[K${this.style("dim", line)}`);
+      this.#stream.write(`\r\u{1B}[K${this.style("dim", line).text}`);
     }, RUNNING_MS);
   }
 

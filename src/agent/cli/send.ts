@@ -2,14 +2,14 @@ import { text } from "node:stream/consumers";
 import { type Command, InvalidArgumentError } from "commander";
 import type { DeviceEntity, NewCommand } from "../../client/entities.ts";
 import { parseJson } from "../../json-fault.ts";
-import { harmless } from "../harmless.ts";
 import type { GlobalOptions } from "./address.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { findDevice } from "./find.ts";
 import { follow, outcomeCode, outcomeLine } from "./follow.ts";
 import { err, out, type Screen } from "./screen.ts";
 import { Session } from "./session.ts";
-import { jsonText, shortId } from "./text.ts";
+import { shown } from "./shown.ts";
+import { jsonText, nameOf, shortId } from "./text.ts";
 
 /** `appia send` and `appia call`: a command goes out, and is followed to its end. */
 
@@ -162,7 +162,7 @@ async function sent(
     const { screen } = show;
     const what = order.type === "LaunchUri" ? (order.payload as { uri: string }).uri : order.appServiceName;
     const about = screen.style("dim", `(command ${shortId(command.id)})`);
-    screen.print(`${screen.style("bold", harmless(`${what} on ${device.name}`))} ${about}`);
+    screen.print(shown`${screen.style("bold", `${what} on ${nameOf(device)}`)} ${about}`);
   }
   return await follow(session, { device, command }, { ...show, seconds: wait ?? null });
 }

@@ -194,7 +194,7 @@ async function begin(
         verificationUriComplete: webPage(verification_uri_complete) ?? page,
         expiresAt: line.now + expires_in * SECOND,
       },
-      intervalMs: typeof interval === "number" ? interval * SECOND : SLOW_DOWN_MS,
+      intervalMs: typeof interval === "number" ? Math.max(1, interval) * SECOND : SLOW_DOWN_MS,
     };
   }
 }

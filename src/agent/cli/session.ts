@@ -49,7 +49,7 @@ export class Session {
         const seconds = error instanceof ServiceError && error.status === 429 ? error.retryAfter : null;
         if (seconds === null || seconds > PATIENCE_SECONDS) throw this.explained(error);
         err.print(`The service asks to wait ${lengthOf(seconds * 1_000)}.`);
-        await wait(seconds * 1_000);
+        await wait(Math.max(1, seconds) * 1_000);
       }
     }
   }

@@ -246,9 +246,19 @@ describe("bad frames harm nothing else", () => {
   test("a device that floods is closed with 1008", async () => {
     const api = new Api();
     const device = await Device.connected(api);
-    for (let frames = 0; frames < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX; frames++)
-      device.notifies("noise", {});
-    await vi.waitFor(() => expect(device.closed?.code).toBe(1008), { timeout: 10_000 });
+    // Again, where a busy machine took so long that it was no flood.
+    const flood = (): void => {
+      for (let frames = 0; frames < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX; frames++)
+        device.notifies("noise", {});
+    };
+    const isClosed = (): void => expect(device.closed?.code).toBe(1008);
+    await vi.waitFor(
+      async () => {
+        flood();
+        await vi.waitFor(isClosed, { timeout: 2_000 });
+      },
+      { timeout: 25_000 },
+    );
     await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Offline"), PATIENTLY);
   });
 

@@ -41,7 +41,7 @@ export function Page({
             </a>
           ))}
         </nav>
-        {end !== undefined && <div class="end row">{end}</div>}
+        {end && <div class="end row">{end}</div>}
       </header>
       <main id="main" tabIndex={-1} class={narrow ? "narrow" : undefined}>
         {children}

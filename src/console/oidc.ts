@@ -62,9 +62,12 @@ export async function startSignIn(
 /** Exchanges the code that the issuer sent back for a token. Throws a sentence where something does not fit. */
 export async function completeSignIn(callback: URL): Promise<{ token: string; returnTo: string }> {
   const kept = sessionStorage.getItem(PENDING);
+  const pending = kept === null ? null : (JSON.parse(kept) as Pending);
+  // Somebody else's answer does not use up what this tab waits for.
+  if (pending === null || callback.searchParams.get("state") !== pending.state)
+    throw new Error("This tab did not ask for it. Sign in again.");
   sessionStorage.removeItem(PENDING);
-  if (kept === null) throw new Error("This tab did not ask for it. Sign in again.");
-  const { server, settings, verifier, state, nonce, returnTo } = JSON.parse(kept) as Pending;
+  const { server, settings, verifier, state, nonce, returnTo } = pending;
   const client: oauth.Client = { client_id: settings.client_id };
   const parameters = oauth.validateAuthResponse(server, client, callback, state);
   const response = await oauth.authorizationCodeGrantRequest(

@@ -1,18 +1,13 @@
 import type { VNode } from "preact";
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
-import { Client } from "../client/client.ts";
+import { useCallback, useEffect, useState } from "preact/hooks";
+import type { Client } from "../client/client.ts";
 import { ServiceError } from "../client/service-error.ts";
 import { ActionButton, Field, Loading, Notice, Page } from "./components.tsx";
 import type { AuthorizationServer, SignInSettings } from "./oidc.ts";
-import {
-  forgetToken,
-  onSignOut,
-  openSession,
-  type SignIn,
-  signInAtIssuer,
-  signOut,
-  useToken as takeToken,
-} from "./session.ts";
+import { type SignIn, signInAtIssuer, useToken as takeToken } from "./session.ts";
+import { type Ways, waysToSignIn } from "./sign-in-ways.ts";
+import { useSession } from "./use-session.ts";
+import { WhoCard, WhoIsThere } from "./who.tsx";
 
 /** A page that needs to know who is there: the way to sign in, and then the page with the person's client. */
 export function SignedIn({
@@ -27,75 +22,22 @@ export function SignedIn({
   narrow?: boolean;
   children: (client: Client) => VNode;
 }): VNode {
-  const [session, setSession] = useState<SignIn | null>(null);
-  useEffect(() => {
-    void openSession().then(setSession);
-  }, []);
-  useEffect(() => onSignOut(() => setSession({ type: "signedOut", message: null })), [session]);
-  // A link that is opened in the tab of the console changes nothing but the fragment.
-  useEffect(() => {
-    const opened = (): void => {
-      if (location.hash.startsWith("#token=")) void openSession().then(setSession);
-    };
-    addEventListener("hashchange", opened);
-    return () => removeEventListener("hashchange", opened);
-  }, []);
-  const token = session?.type === "signedIn" ? session.token : null;
-  const refused = useCallback((error: ServiceError) => {
-    forgetToken();
-    setSession({ type: "signedOut", message: `You are not signed in any more: ${error.message}` });
-  }, []);
-  const client = useMemo(() => (token === null ? null : clientOf(token, refused)), [token, refused]);
-
-  if (session === null) {
+  const { state, person, signedIn } = useSession();
+  if (person !== null) {
     return (
-      <Page current={current} narrow>
-        <Loading what="Looking whether you are signed in" />
+      <Page current={current} narrow={narrow} end={<WhoIsThere person={person} />}>
+        {children(person.client)}
       </Page>
     );
   }
-  if (client === null) {
-    return (
-      <Page current={current} narrow>
-        <SignInCard
-          why={why}
-          message={session.type === "signedOut" ? session.message : null}
-          onSignIn={setSession}
-        />
-      </Page>
-    );
-  }
-  const leave = (): void => {
-    signOut();
-    setSession({ type: "signedOut", message: null });
-  };
   return (
-    <Page
-      current={current}
-      narrow={narrow}
-      end={
-        <button type="button" class="plain" onClick={leave}>
-          Sign out
-        </button>
-      }
-    >
-      {children(client)}
+    <Page current={current} narrow>
+      {state === null && <Loading what="Looking whether you are signed in" />}
+      {state?.type === "undecided" && <WhoCard state={state} onDecided={signedIn} />}
+      {state?.type === "signedOut" && <SignInCard why={why} message={state.message} onSignIn={signedIn} />}
     </Page>
   );
 }
-
-/** The person's client. A token that is refused signs them out, wherever it was used. */
-function clientOf(token: string, refused: (error: ServiceError) => void): Client {
-  return new Client({
-    service: location.origin,
-    token: () => token,
-    onRefused: refused,
-  });
-}
-
-type Ways =
-  | { authorizationServer: AuthorizationServer; client: SignInSettings }
-  | { authorizationServer: null };
 
 function SignInCard({
   why,
@@ -110,9 +52,7 @@ function SignInCard({
   const [failure, setFailure] = useState<string | null>(null);
   const load = useCallback(async () => {
     try {
-      const response = await fetch("/console/sign-in");
-      if (!response.ok) throw await ServiceError.of(response);
-      setWays((await response.json()) as Ways);
+      setWays(await waysToSignIn());
       setFailure(null);
     } catch (error) {
       setFailure(error instanceof ServiceError ? error.message : "The service does not answer.");

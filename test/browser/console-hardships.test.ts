@@ -9,6 +9,9 @@ import { inChromium, isAccessible } from "./stage.ts";
 
 /** What the console does where something is wrong, hostile, or not as most people have it. */
 
+/** What a bidirectional text would be turned by (Unicode TR 9), and what is shown of it. */
+const TURNING = "\u202Egnp.exe\u2066\u061C";
+const STILL = "\u{FFFD}gnp.exe\u{FFFD}\u{FFFD}";
 /** Bytes, gzipped, of what the console loads before it shows anything. */
 const INITIAL_BYTES_MAX = 60 * 1024;
 
@@ -52,7 +55,7 @@ inChromium("the console in hardship", () => {
       await uri.fill(text);
       await tab.getByRole("button", { name: "Send", exact: true }).click();
       await tab.getByText(problem).waitFor();
-      expect(await uri.evaluate((field) => field === document.activeElement)).toBe(true);
+      await expect.poll(() => uri.evaluate((field) => field === document.activeElement)).toBe(true);
     }
     expect((await caller.get(`/me/devices/${id}/commands`)).value).toEqual([]);
   });
@@ -66,7 +69,7 @@ inChromium("the console in hardship", () => {
     await receiver.fill("http://receiver.example.com/");
     await tab.getByRole("button", { name: "Send", exact: true }).click();
     await tab.getByText('"postBackUri" has to be https.').waitFor();
-    expect(await receiver.evaluate((field) => field === document.activeElement)).toBe(true);
+    await expect.poll(() => receiver.evaluate((field) => field === document.activeElement)).toBe(true);
     await receiver.fill("");
     await tab.getByRole("button", { name: "Send", exact: true }).click();
     await reads(tab, "completed");
@@ -119,6 +122,50 @@ inChromium("the console in hardship", () => {
     expect(await tab.locator("img, #app script").count()).toBe(0);
   });
 
+  test("what turns words around is shown in the words of others, and not obeyed", async () => {
+    const { caller, id } = await connected(await Caller.of(stage.service), {
+      appService: (_, { progress }) => {
+        progress({ message: `Sent to ${TURNING}` });
+        throw new Error(`Refused by ${TURNING}`);
+      },
+    });
+    // The service lets a name hold no other.
+    await caller.request("PATCH", `/me/devices/${id}`, { name: "PC \u061C" });
+    const command = await caller.send(id, {
+      ...APP_SERVICE,
+      appServiceName: `service.${TURNING}`,
+      packageFamilyName: `Package ${TURNING}`,
+      payload: { words: TURNING },
+    });
+    await caller.reaches(command, "executionFailed");
+    const tab = await stage.signedIn(caller);
+    const turns = (): Promise<boolean> =>
+      tab.evaluate((marks) => {
+        const attributes = [...document.querySelectorAll("[aria-label]")].map((one) =>
+          one.getAttribute("aria-label"),
+        );
+        return [document.title, document.body.textContent, ...attributes].some(
+          (text) => text !== null && [...marks].some((mark) => text.includes(mark)),
+        );
+      }, "\u202E\u2066\u061C");
+    await tab.getByRole("link", { name: "PC \u{FFFD}" }).waitFor();
+    expect(await turns()).toBe(false);
+    await tab.getByRole("button", { name: "Unregister PC \u{FFFD}" }).click();
+    await tab.getByRole("dialog").waitFor();
+    expect(await turns()).toBe(false);
+    await tab.keyboard.press("Escape");
+    await tab.getByRole("link", { name: "PC \u{FFFD}" }).click();
+    await listed(tab).getByText(`service.${STILL}`).waitFor();
+    expect(await tab.title()).toBe("PC \u{FFFD} · Appia");
+    expect(await turns()).toBe(false);
+    await listed(tab).getByText(`service.${STILL}`).click();
+    await tab.getByRole("region", { name: "Timeline" }).getByText(`Sent to ${STILL}`).waitFor();
+    await tab.getByRole("region", { name: "Now" }).getByText(`Refused by ${STILL}`).waitFor();
+    // JSON has a way of its own to write them.
+    await tab.getByText('"words": "\\u202egnp.exe\\u2066\\u061c"').waitFor();
+    expect(await turns()).toBe(false);
+  });
+
   test("attempts at post-backs are shown, failed ones with their reason", async () => {
     const { caller, id } = await connected(await Caller.of(stage.service));
     let asked = 0;
@@ -163,66 +210,66 @@ inChromium("the console in hardship", () => {
     expect(await tab.evaluate(() => document.activeElement?.textContent)).toBe("Erase");
   });
 
-  for (const colorScheme of ["light", "dark"] as const) {
-    test(`every view can be used by everybody, and fits a phone, when it is ${colorScheme}`, async () => {
-      const { caller, id } = await connected(await Caller.of(stage.service));
-      await caller.request("PATCH", `/me/devices/${id}`, { name: `Test device ${"long ".repeat(40)}` });
-      const long = { type: "LaunchUri", payload: { uri: `https://example.com/${"long".repeat(2_000)}` } };
-      const commands = [
-        await caller.send(id, { ...LAUNCH_URI, postBackUri: await listens((_, answer) => answer.end()) }),
-        await caller.send(id, { ...long, payload: { ...long.payload, words: "word ".repeat(2_000) } }),
-        await caller.send(id, { ...APP_SERVICE, appServiceName: "fails" }),
-      ];
-      const viewport = { width: 360, height: 740 };
-      const tab = await stage.tab({ colorScheme, viewport, expects: [/40[04]/] });
-      await tab.goto(stage.service.origin);
-      await tab.getByRole("button", { name: "Sign in" }).waitFor();
-      const isFit = async (): Promise<void> => {
-        await isAccessible(tab);
-        const tooWide = await tab.evaluate(() => document.body.scrollWidth - document.body.clientWidth);
-        expect(tooWide, `too wide at ${tab.url()}`).toBeLessThanOrEqual(0);
-      };
-      await isFit();
-      await tab.goto(`${stage.service.origin}/#token=${(await Caller.of(stage.service)).token}`);
-      await tab.reload();
-      await tab.getByText("You have no devices yet").waitFor();
-      await isFit();
-      await tab.goto(`${stage.service.origin}/#token=${caller.token}`);
-      await tab.getByRole("link", { name: "Test device" }).waitFor();
-      await isFit();
-      for (const name of ["Add a device", "Rename Test device", "Unregister Test device"]) {
-        await tab.getByRole("button", { name }).click();
-        await tab.getByRole("dialog").waitFor();
-        await isFit();
-        await tab.keyboard.press("Escape");
-      }
-      for (const command of commands) {
-        await leadsTo(tab, viewOf(command));
-        await tab.getByText("Ended", { exact: true }).waitFor();
-        await isFit();
-      }
-      await tab.getByRole("button", { name: "Erase" }).click();
+  test("every view can be used by everybody, and fits a phone", async () => {
+    const { caller, id } = await connected(await Caller.of(stage.service));
+    await caller.request("PATCH", `/me/devices/${id}`, { name: `Test device ${"long ".repeat(40)}` });
+    const long = { type: "LaunchUri", payload: { uri: `https://example.com/${"long".repeat(2_000)}` } };
+    const commands = [
+      await caller.send(id, { ...LAUNCH_URI, postBackUri: await listens((_, answer) => answer.end()) }),
+      await caller.send(id, { ...long, payload: { ...long.payload, words: "word ".repeat(2_000) } }),
+      await caller.send(id, { ...APP_SERVICE, appServiceName: "fails" }),
+    ];
+    const viewport = { width: 360, height: 740 };
+    const tab = await stage.tab({ viewport, expects: [/40[04]/] });
+    await tab.goto(stage.service.origin);
+    await tab.getByRole("button", { name: "Sign in" }).waitFor();
+    const isFit = async (): Promise<void> => {
+      await isAccessible(tab);
+      const tooWide = await tab.evaluate(() => document.body.scrollWidth - document.body.clientWidth);
+      expect(tooWide, `too wide at ${tab.url()}`).toBeLessThanOrEqual(0);
+    };
+    await isFit();
+    await tab.goto(`${stage.service.origin}/#token=${(await Caller.of(stage.service)).token}`);
+    await tab.getByText("You have no devices yet").waitFor();
+    await isFit();
+    await tab.goto(`${stage.service.origin}/#token=${caller.token}`);
+    await tab.getByRole("heading", { name: "instead?" }).waitFor();
+    await isFit();
+    await tab.getByRole("button", { name: "Sign in as" }).click();
+    await tab.getByRole("link", { name: "Test device" }).waitFor();
+    await isFit();
+    for (const name of ["Add a device", "Rename Test device", "Unregister Test device"]) {
+      await tab.getByRole("button", { name }).click();
       await tab.getByRole("dialog").waitFor();
       await isFit();
       await tab.keyboard.press("Escape");
-      await leadsTo(tab, `#/devices/${id}`);
-      await expect.poll(() => listed(tab).count()).toBe(3);
-      await tab.getByRole("button", { name: "Send", exact: true }).click();
-      await tab.getByText("Say what to open").waitFor();
+    }
+    for (const command of commands) {
+      await leadsTo(tab, viewOf(command));
+      await tab.getByText("Ended", { exact: true }).waitFor();
       await isFit();
-      await tab.getByRole("radio", { name: "AppService" }).check();
-      await tab.getByLabel("Payload").fill("{");
-      await tab.getByText("This is no JSON").waitFor();
-      await tab.getByText("Options").click();
-      await isFit();
-      await leadsTo(tab, `#/devices/${"0".repeat(64)}`);
-      await tab.getByText("not one of yours").waitFor();
-      await isFit();
-      await leadsTo(tab, "#/nowhere");
-      await tab.getByRole("heading", { name: "Nothing here" }).waitFor();
-      await isFit();
-    });
-  }
+    }
+    await tab.getByRole("button", { name: "Erase" }).click();
+    await tab.getByRole("dialog").waitFor();
+    await isFit();
+    await tab.keyboard.press("Escape");
+    await leadsTo(tab, `#/devices/${id}`);
+    await expect.poll(() => listed(tab).count()).toBe(3);
+    await tab.getByRole("button", { name: "Send", exact: true }).click();
+    await tab.getByText("Say what to open").waitFor();
+    await isFit();
+    await tab.getByRole("radio", { name: "AppService" }).check();
+    await tab.getByLabel("Payload").fill("{");
+    await tab.getByText("This is no JSON").waitFor();
+    await tab.getByText("Options").click();
+    await isFit();
+    await leadsTo(tab, `#/devices/${"0".repeat(64)}`);
+    await tab.getByText("not one of yours").waitFor();
+    await isFit();
+    await leadsTo(tab, "#/nowhere");
+    await tab.getByRole("heading", { name: "Nothing here" }).waitFor();
+    await isFit();
+  });
 
   test("it begins with less than 60 KiB", async () => {
     const tab = await stage.tab();

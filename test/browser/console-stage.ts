@@ -69,6 +69,11 @@ export class Stage {
   }
 }
 
+/** The console looks again at what there is: by the tab's clock, which is installed, it is time to. */
+export async function looksNow(tab: Page): Promise<void> {
+  await tab.clock.fastForward(3_000);
+}
+
 /** Opens a view of the console in its tab. */
 export async function leadsTo(tab: Page, view: string): Promise<void> {
   await tab.evaluate((hash) => {

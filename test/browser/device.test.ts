@@ -40,28 +40,13 @@ inChromium("a tab that is a device", () => {
     await isAccessible(tab);
   });
 
-  test("never puts its token into an address", async () => {
-    const { tab, id } = await becomesDevice(stage);
+  test("is the same device after a reload, and never puts its token into an address", async () => {
+    const { tab, id, owner } = await becomesDevice(stage);
     const addresses: string[] = [];
     tab.on("websocket", (socket) => addresses.push(socket.url()));
     await tab.reload();
     await isConnected(tab);
     expect(addresses).toEqual([`${stage.service.origin.replace("http", "ws")}/devices/${id}/connection`]);
-  });
-
-  test("can be installed as an app", async () => {
-    const { tab } = await becomesDevice(stage);
-    const devTools = await tab.context().newCDPSession(tab);
-    expect((await devTools.send("Page.getAppManifest")).errors).toEqual([]);
-    const { installabilityErrors: errors } = await devTools.send("Page.getInstallabilityErrors");
-    // Nothing else is wrong: each test has a private window, which installs nothing.
-    expect(errors.map(({ errorId }) => errorId)).toEqual(["in-incognito"]);
-  });
-
-  test("is the same device after a reload", async () => {
-    const { tab, id, owner } = await becomesDevice(stage);
-    await tab.reload();
-    await isConnected(tab);
     const ping = await owner.send(id, appService("appia.ping", { hello: "tab" }));
     expect(await owner.reaches(ping, "completed")).toMatchObject({
       responsePayload: { pong: true, echo: { hello: "tab" } },
@@ -70,7 +55,17 @@ inChromium("a tab that is a device", () => {
     await received(tab, "appia.ping", "Done");
   });
 
-  test("opens a page when the person says so", async () => {
+  test("can be installed as an app", async () => {
+    const tab = await stage.tab();
+    await tab.goto(`${stage.service.origin}/device`);
+    const devTools = await tab.context().newCDPSession(tab);
+    expect((await devTools.send("Page.getAppManifest")).errors).toEqual([]);
+    const { installabilityErrors: errors } = await devTools.send("Page.getInstallabilityErrors");
+    // Nothing else is wrong: each test has a private window, which installs nothing.
+    expect(errors.map(({ errorId }) => errorId)).toEqual(["in-incognito"]);
+  });
+
+  test("opens a page when the person says so, and nothing when they decline", async () => {
     const site = await webSite();
     const { tab, id, owner } = await becomesDevice(stage, { origins: [site] });
     const command = await owner.send(id, launchUri(`${site}/wanted`));
@@ -89,13 +84,11 @@ inChromium("a tab that is a device", () => {
     expect(await owner.reaches(command, "completed")).toMatchObject({ responsePayload: { opened: true } });
     await received(tab, `Open ${site}/wanted`, "Done");
     await expect.poll(() => tab.title()).toMatch(/^This tab/);
-  });
+    await page.close();
 
-  test("opens nothing when the person declines", async () => {
-    const { tab, id, owner } = await becomesDevice(stage);
-    const command = await owner.send(id, launchUri("https://example.com/unwanted"));
+    const unwanted = await owner.send(id, launchUri("https://example.com/unwanted"));
     await tab.getByRole("button", { name: "Decline" }).click();
-    expect(await owner.reaches(command, "executionFailed")).toMatchObject({ error: "DeniedByRemoteSystem" });
+    expect(await owner.reaches(unwanted, "executionFailed")).toMatchObject({ error: "DeniedByRemoteSystem" });
     await received(tab, "Open https://example.com/unwanted", "Failed");
     expect(tab.context().pages()).toHaveLength(1);
   });
@@ -116,7 +109,7 @@ inChromium("a tab that is a device", () => {
     await received(tab, "Open https://example.com/cancelled", "Cancelled");
   });
 
-  test("opens pages at once where the person wants that", async () => {
+  test("opens pages at once where the person wants that, but none of the service itself", async () => {
     const site = await webSite();
     const { tab, id, owner } = await becomesDevice(stage, { origins: [site] });
     await tab.getByLabel("Open pages at once").check();
@@ -126,12 +119,31 @@ inChromium("a tab that is a device", () => {
     await expect.poll(() => page.title()).toBe("/at-once");
     expect(await page.evaluate(() => window.opener)).toBeNull();
     expect(await owner.reaches(command, "completed")).toMatchObject({ responsePayload: { opened: true } });
-    // Nothing but web pages: another app is not started without asking.
-    await owner.send(id, launchUri("mailto:alice@example.com"));
-    await tab.getByRole("heading", { name: "Open this with the app for “mailto:”?" }).waitFor();
     await tab.reload();
     await isConnected(tab);
     expect(await tab.getByLabel("Open pages at once").isChecked()).toBe(true);
+
+    // A link to the service itself may sign somebody in.
+    await page.close();
+    const own = await owner.send(id, launchUri(`${stage.service.origin}/#token=x.y.z`));
+    await owner.reaches(own, "custom");
+    await tab.getByText("It is a page of this very service").waitFor();
+    expect(tab.context().pages()).toHaveLength(1);
+  });
+
+  test("hands on what a browser has apps for, and claims no more than that", async () => {
+    const { tab, id, owner } = await becomesDevice(stage);
+    await tab.getByLabel("Open pages at once").check();
+    const mail = await owner.send(id, launchUri("mailto:alice@example.com"));
+    await tab.getByRole("heading", { name: "Open this with the app for “mailto:”?" }).waitFor();
+    await tab.getByRole("link", { name: "Open", exact: true }).click();
+    expect(await owner.reaches(mail, "completed")).toMatchObject({ responsePayload: { handedOn: true } });
+    for (const uri of ["chrome://settings", "x-somebodys-app:run"]) {
+      const command = await owner.send(id, launchUri(uri));
+      expect(await owner.reaches(command, "executionFailed")).toMatchObject({ error: "ProtocolUnavailable" });
+      await received(tab, `Open ${uri}`, "Failed");
+    }
+    expect(await tab.getByRole("article").count()).toBe(0);
   });
 
   test("asks where the browser blocks what nobody clicked on, and claims nothing before", async () => {
@@ -174,6 +186,14 @@ inChromium("a tab that is a device", () => {
     expect(await owner.reaches(silent, "executionFailed")).toMatchObject({
       statusDetail: { message: expect.stringContaining('"body"') },
     });
+
+    // What waits for the person is told with one, while nobody looks.
+    const seen = await owner.send(id, launchUri("https://example.com/seen"));
+    await owner.reaches(seen, "custom");
+    await isHidden(tab, true);
+    await owner.send(id, launchUri("https://example.com/unseen"));
+    const told = { title: "Open a page of example.com?", body: "https://example.com/unseen" };
+    await expect.poll(() => notificationsOf(tab)).toEqual([{ title: "Tea", body: "It is ready." }, told]);
   });
 
   test("asks whether notifications may be shown, and shows none without permission", async () => {
@@ -227,7 +247,7 @@ inChromium("a tab that is a device", () => {
     expect(await owner.reaches(impossible, "executionFailed")).toMatchObject({ error: "NotAuthorized" });
   });
 
-  test("is in standby while nobody looks at it", async () => {
+  test("is in standby while nobody looks at it, and offline when it is closed", async () => {
     const { tab, id, owner } = await becomesDevice(stage);
     await isHidden(tab, true);
     await owner.showsDevice(id, "Standby", performance.now());
@@ -236,23 +256,7 @@ inChromium("a tab that is a device", () => {
     await owner.reaches(command, "custom");
     await isHidden(tab, false);
     await owner.showsDevice(id, "Online", performance.now());
-  });
-
-  test("says what waits for the person with a notification, while nobody looks at it", async () => {
-    const { tab, id, owner } = await becomesDevice(stage, { permissions: ["notifications"] });
-    await leavesNotificationsToWorker(tab);
-    const seen = await owner.send(id, launchUri("https://example.com/seen"));
-    await owner.reaches(seen, "custom");
-    await isHidden(tab, true);
-    await owner.send(id, launchUri("https://example.com/unseen"));
-    const [title, body] = ["Open a page of example.com?", "https://example.com/unseen"];
-    await expect.poll(() => notificationsOf(tab)).toEqual([{ title, body }]);
-  });
-
-  test("tells those who wait for it when it is closed", async () => {
-    const { tab, id, owner } = await becomesDevice(stage);
-    const command = await owner.send(id, launchUri("https://example.com/"));
-    await tab.getByRole("link", { name: "Open", exact: true }).waitFor();
+    // Whoever waits for it is told when it is closed.
     await tab.close();
     expect(await owner.reaches(command, "executionFailed")).toMatchObject({ error: "AppUnavailable" });
     await owner.showsDevice(id, "Offline", performance.now());
@@ -275,7 +279,7 @@ inChromium("a tab that is a device", () => {
   });
 
   test("says when it was unregistered, and becomes another device with another key", async () => {
-    const { tab, id, owner } = await becomesDevice(stage);
+    const { tab, id, owner } = await becomesDevice(stage, { expects: [/404/, /WebSocket/] });
     expect((await owner.request("DELETE", `/me/devices/${id}`)).status).toBe(204);
     await tab.getByText("This device was unregistered").waitFor();
     await isAccessible(tab);
@@ -284,12 +288,9 @@ inChromium("a tab that is a device", () => {
     const { value } = await owner.get("/me/devices");
     expect(value).toEqual([expect.objectContaining({ status: "Online" })]);
     expect(value[0].id).not.toBe(id);
-  });
-
-  test("learns on coming back that it was unregistered meanwhile", async () => {
-    const { tab, id, owner } = await becomesDevice(stage, { expects: [/404/, /WebSocket/] });
+    // It learns so on coming back, too.
     await tab.goto("about:blank");
-    await owner.request("DELETE", `/me/devices/${id}`);
+    await owner.request("DELETE", `/me/devices/${value[0].id}`);
     await tab.goto(`${stage.service.origin}/device`);
     await tab.getByText("This device was unregistered").waitFor();
   });
@@ -306,9 +307,20 @@ inChromium("a tab that is a device", () => {
     await tab.getByRole("button", { name: "Get a code" }).waitFor();
   });
 
-  test.each(["light", "dark"] as const)("is for everybody, in the %s scheme", async (colorScheme) => {
+  test("is told apart from a browser that is new, where that keeps nothing", async () => {
+    const tab = await stage.tab();
+    await tab.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException("Not here.", "SecurityError");
+      };
+    });
+    await tab.goto(`${stage.service.origin}/device`);
+    await tab.getByText("This browser keeps nothing").waitFor();
+  });
+
+  test("is for everybody", async () => {
     const viewport = { width: 390, height: 844 };
-    const { tab, id, owner } = await becomesDevice(stage, { colorScheme, viewport });
+    const { tab, id, owner } = await becomesDevice(stage, { viewport });
     await owner.send(id, launchUri(`https://example.com/${"long".repeat(300)}`));
     await owner.send(id, appService("appia.clipboard", { text: "\u202Eevil <b>bold</b>" }));
     await owner.send(id, appService("none", null));

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createKeyPair } from "../../src/agent/identity.ts";
 import { Caller } from "../e2e/stage.ts";
 import { Stage } from "./console-stage.ts";
-import { codeOf, comesThroughProxy, isConnected, signsIn } from "./people.ts";
+import { asksNow, codeOf, comesFromElsewhere, isConnected, ownNetwork, signsIn } from "./people.ts";
 import { inChromium, isAccessible, type TabOptions } from "./stage.ts";
 
 /** Pairing as two screens see it: a device that shows a code, and a person who is signed in elsewhere. */
@@ -14,7 +14,7 @@ inChromium("pairing", () => {
   /** A tab of a new person's at /pair. */
   async function person(options: TabOptions = {}): Promise<{ tab: Page; caller: Caller }> {
     const tab = await stage.tab({ ...options, expects: [/404/, ...(options.expects ?? [])] });
-    await comesThroughProxy(tab);
+    await comesFromElsewhere(tab);
     const caller = await Caller.of(stage.service);
     await signsIn(tab, caller, "/pair");
     return { tab, caller };
@@ -23,7 +23,8 @@ inChromium("pairing", () => {
   /** A tab of nobody's that shows a code. Its questions are answered 400 until somebody decides (RFC 8628, 3.5). */
   async function device(name: string, options: TabOptions = {}): Promise<{ tab: Page; code: string }> {
     const tab = await stage.tab({ ...options, expects: [/400/, ...(options.expects ?? [])] });
-    await comesThroughProxy(tab);
+    await comesFromElsewhere(tab);
+    await tab.clock.install();
     await tab.goto(`${stage.service.origin}/device`);
     await tab.getByLabel("Name").fill(name);
     await tab.getByRole("button", { name: "Get a code" }).click();
@@ -54,6 +55,7 @@ inChromium("pairing", () => {
     await tab.getByRole("button", { name: "Approve" }).click();
     await tab.getByRole("heading", { name: "“Kitchen tablet” is now your device" }).waitFor();
     await isAccessible(tab);
+    await asksNow(screen);
     await isConnected(screen);
 
     const { value } = await caller.get("/me/devices");
@@ -68,7 +70,7 @@ inChromium("pairing", () => {
     const link = await screen.getByRole("link", { name: "/pair" }).getAttribute("href");
     expect(link).toBe(`${stage.service.origin}/pair#${code}`);
     const tab = await stage.tab();
-    await comesThroughProxy(tab);
+    await comesFromElsewhere(tab);
     await tab.goto(link ?? "");
     const { token } = await Caller.of(stage.service);
     await tab.getByLabel("Link or token").fill(token);
@@ -76,7 +78,7 @@ inChromium("pairing", () => {
     await tab.getByText("Hall display").waitFor();
     expect(tab.url()).toBe(`${stage.service.origin}/pair`);
     // So does another code, opened in the same tab.
-    const { code: other } = await device("Garden display");
+    const { code: other } = await asks({ name: "Garden display" });
     await tab.evaluate((hash) => {
       location.hash = hash;
     }, other);
@@ -85,7 +87,7 @@ inChromium("pairing", () => {
   });
 
   test("whoever comes from the same network is said to", async () => {
-    const { code } = await asks({ name: "Neighbour" });
+    const { code } = await asks({ name: "Neighbour" }, {});
     const tab = await stage.tab();
     await signsIn(tab, await Caller.of(stage.service), "/pair");
     await looksUp(tab, code);
@@ -99,6 +101,7 @@ inChromium("pairing", () => {
     await looksUp(tab, code);
     await tab.getByRole("button", { name: "Deny" }).click();
     await tab.getByRole("heading", { name: "“Stranger” was denied" }).waitFor();
+    await asksNow(screen);
     await screen.getByText("The request was denied").waitFor();
     await isAccessible(screen);
     expect((await caller.get("/me/devices")).value).toEqual([]);
@@ -113,6 +116,7 @@ inChromium("pairing", () => {
     await screen.route("**/pairings/token", (route) =>
       route.fulfill({ status: 400, json: { error: "expired_token", error_description: "It expired." } }),
     );
+    await asksNow(screen);
     await screen.getByText("The code has expired").waitFor();
     await screen.unroute("**/pairings/token");
     await screen.getByRole("button", { name: "Get a code" }).click();
@@ -125,7 +129,7 @@ inChromium("pairing", () => {
 
   test("the time that is left is counted down", async () => {
     const tab = await stage.tab({ expects: [/400/] });
-    await comesThroughProxy(tab);
+    await comesFromElsewhere(tab);
     await tab.clock.install();
     await tab.goto(`${stage.service.origin}/device`);
     await tab.clock.runFor(1_000);
@@ -162,7 +166,7 @@ inChromium("pairing", () => {
   });
 
   test("a wrong code and a used one are told at the field", async () => {
-    const { code } = await device("Once only");
+    const { code } = await asks({ name: "Once only" });
     const { tab } = await person();
     await looksUp(tab, "BCDF-GHJK");
     await tab.getByText("This code is wrong, has expired or was used.").waitFor();
@@ -177,7 +181,7 @@ inChromium("pairing", () => {
   });
 
   test("two who decide at once are told the truth", async () => {
-    const { code } = await device("Wanted by two");
+    const { code } = await asks({ name: "Wanted by two" });
     const [first, second] = [await person(), await person()];
     for (const { tab } of [first, second]) await looksUp(tab, code);
     for (const { tab } of [first, second]) await tab.getByRole("button", { name: "Approve" }).waitFor();
@@ -201,31 +205,46 @@ inChromium("pairing", () => {
     await isAccessible(tab);
   });
 
-  test.each(["light", "dark"] as const)(
-    "others' names are text, whatever they hold (%s)",
-    async (colorScheme) => {
-      const name = "<img src=x onerror=alert(1)>\u202Egnp.exe ".padEnd(256, "W");
-      const { code } = await asks({ name, manufacturer: "<b>Acme</b>", model: "M".repeat(60) });
-      const { tab } = await person({ colorScheme, viewport: { width: 390, height: 844 } });
-      await looksUp(tab, code);
-      await tab.getByText(name.replace("\u202E", "\u{FFFD}")).waitFor();
-      await tab.getByText(`<b>Acme</b>, ${"M".repeat(60)}`).waitFor();
-      const width = (): Promise<number> => tab.evaluate(() => document.documentElement.scrollWidth);
-      expect(await width()).toBeLessThanOrEqual(390);
-      await isAccessible(tab);
-      await tab.getByRole("button", { name: "Approve" }).click();
-      await tab.getByRole("heading", { name: /is now your device/ }).waitFor();
-      expect(await width()).toBeLessThanOrEqual(390);
-      expect(await tab.locator("main img, main b").count()).toBe(0);
-    },
-  );
+  test("whoever asks for too many codes is told to wait", async () => {
+    const tab = await stage.tab({ expects: [/429/] });
+    await comesFromElsewhere(tab);
+    await tab.route("**/pairings", (route) =>
+      route.fulfill({ status: 429, headers: { "Retry-After": "60" }, json: { error: {} } }),
+    );
+    await tab.goto(`${stage.service.origin}/device`);
+    await tab.getByRole("button", { name: "Get a code" }).click();
+    await tab.getByText("Too many codes were asked for").waitFor();
+    await tab.getByText(/Asking again in (1:00|0:5\d)/).waitFor();
+    await isAccessible(tab);
+    await tab.getByRole("button", { name: "Cancel" }).click();
+    await tab.getByRole("button", { name: "Get a code" }).waitFor();
+  });
 
-  /** Asks for a code as any device does. */
-  async function asks(properties: object): Promise<{ code: string }> {
+  test("others' names are text, whatever they hold", async () => {
+    const name = "<img src=x onerror=alert(1)>\u061Cgnp.exe ".padEnd(256, "W");
+    const { code } = await asks({ name, manufacturer: "<b>Acme</b>", model: "M".repeat(60) });
+    const { tab } = await person({ viewport: { width: 390, height: 844 } });
+    await looksUp(tab, code);
+    await tab.getByText(name.replace("\u061C", "\u{FFFD}")).waitFor();
+    await tab.getByText(`<b>Acme</b>, ${"M".repeat(60)}`).waitFor();
+    const width = (): Promise<number> => tab.evaluate(() => document.documentElement.scrollWidth);
+    expect(await width()).toBeLessThanOrEqual(390);
+    await isAccessible(tab);
+    await tab.getByRole("button", { name: "Approve" }).click();
+    await tab.getByRole("heading", { name: /is now your device/ }).waitFor();
+    expect(await width()).toBeLessThanOrEqual(390);
+    expect(await tab.locator("main img, main b").count()).toBe(0);
+  });
+
+  /** Asks for a code as any device does; from a network of its own, unless its headers say otherwise. */
+  async function asks(
+    properties: object,
+    headers: Record<string, string> = ownNetwork(),
+  ): Promise<{ code: string }> {
     const { publicKey } = await createKeyPair(false);
     const response = await fetch(`${stage.service.origin}/pairings`, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...headers },
       body: JSON.stringify({ kind: "Phone", platform: "Android", publicKey, ...properties }),
     });
     const { user_code: code } = await response.json();

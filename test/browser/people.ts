@@ -18,11 +18,17 @@ export interface TabDevice {
 }
 
 /**
- * The service counts pairings by network, and a test is one. Behind a proxy that is not Cloudflare's it knows no
- * network, and counts by account alone.
+ * The header that tells the service a network that nobody else is in (RFC 3849), as Cloudflare's edge would: it counts
+ * pairings, and looks at them, by network.
  */
-export async function comesThroughProxy(tab: Page): Promise<void> {
-  await tab.context().setExtraHTTPHeaders({ "X-Forwarded-For": "192.0.2.1" });
+export function ownNetwork(): Record<string, string> {
+  const [, group, other] = crypto.randomUUID().split("-");
+  return { "CF-Connecting-IP": `2001:db8:${group}:${other}::1` };
+}
+
+/** The tab's person comes from a network of their own. */
+export async function comesFromElsewhere(tab: Page): Promise<void> {
+  await tab.context().setExtraHTTPHeaders(ownNetwork());
 }
 
 /** A tab at a page of the service, with its person signed in. */
@@ -40,7 +46,7 @@ export async function becomesDevice(stage: Stage, options: TabOptions = {}): Pro
 /** The same in a tab that is open. */
 export async function joins(tab: Page, service: { origin: string }): Promise<Omit<TabDevice, "tab">> {
   const owner = await Caller.of(service);
-  await comesThroughProxy(tab);
+  await comesFromElsewhere(tab);
   await signsIn(tab, owner, "/device");
   await addsItself(tab);
   const { value } = await owner.get("/me/devices");
@@ -62,6 +68,11 @@ export async function isConnected(tab: Page): Promise<void> {
 export async function codeOf(tab: Page): Promise<string> {
   const text = await tab.locator(".code").textContent();
   return /[A-Z]{4}-[A-Z]{4}/.exec(text ?? "")?.[0] ?? "";
+}
+
+/** A tab that shows a code asks whether somebody has decided: by its own clock, which is installed, it is time to. */
+export async function asksNow(tab: Page): Promise<void> {
+  await tab.clock.fastForward(5_000);
 }
 
 /** A web site on loopback, gone when the test is over; each of its pages is titled with its path. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { decodeJwt } from "jose";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Service, startService } from "../../scripts/service.ts";
 import { endsWholly, temporaryFolder } from "../e2e/stage.ts";
@@ -98,6 +98,39 @@ inChromium("signing in at an issuer", () => {
     expect(tab.url()).toBe(`${service.origin}/`);
   });
 
+  test("a forged answer neither signs out whoever is signed in, nor uses up what a tab waits for", async () => {
+    const tab = await openTab(browser, service.origin, { origins: [issuer.url] });
+    await tab.goto(service.origin);
+    await tab.getByRole("button", { name: /^Sign in at/ }).click();
+    await tab.getByLabel("Name").waitFor();
+    await tab.goto(`${service.origin}/?code=someone-elses&state=someone-elses`);
+    await tab.getByText("This tab did not ask for it").waitFor();
+    await tab.goBack();
+    await signsInAs(tab, "carol");
+    await tab.goto(`${service.origin}/?error=access_denied&state=someone-elses`);
+    await isSignedInAs(tab, "carol");
+    expect(tab.url()).toBe(`${service.origin}/`);
+    expect(await tab.getByText("Signing in failed").count()).toBe(0);
+  });
+
+  test("a link signs nobody in where the issuer does", async () => {
+    const origins = [issuer.url];
+    const mallory = await openTab(browser, service.origin, { origins });
+    await mallory.goto(service.origin);
+    await mallory.getByRole("button", { name: /^Sign in at/ }).click();
+    await signsInAs(mallory, "mallory");
+    const link = `${service.origin}/#token=${await mallory.evaluate(() => sessionStorage.getItem("appia.token"))}`;
+    const tab = await openTab(browser, service.origin, { origins });
+    await tab.goto(link);
+    await tab.getByText("this service signs nobody in by one").waitFor();
+    expect(tab.url()).toBe(`${service.origin}/`);
+    await tab.getByRole("button", { name: /^Sign in at/ }).click();
+    await signsInAs(tab, "dave");
+    await tab.goto(link);
+    await isSignedInAs(tab, "dave");
+    expect(await tab.getByRole("heading", { name: "instead?" }).count()).toBe(0);
+  });
+
   test("an issuer that is away is told, and found again", async () => {
     const tab = await openTab(browser, service.origin, { origins: [issuer.url], expects: [/ERR_FAILED/] });
     await tab.route("**/console/sign-in", (route) => route.abort(), { times: 1 });
@@ -107,6 +140,17 @@ inChromium("signing in at an issuer", () => {
     await tab.getByRole("button", { name: /^Sign in at/ }).waitFor();
   });
 });
+
+/** Fills in the issuer's form, and is back at the console. */
+async function signsInAs(tab: Page, name: string): Promise<void> {
+  await tab.getByLabel("Name").fill(name);
+  await tab.getByRole("button", { name: "Sign in" }).click();
+  await isSignedInAs(tab, name);
+}
+
+async function isSignedInAs(tab: Page, name: string): Promise<void> {
+  await tab.getByRole("banner").getByText(name, { exact: true }).waitFor();
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

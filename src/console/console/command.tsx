@@ -3,6 +3,7 @@ import { type Client, hasEnded } from "../../client/client.ts";
 import type { CommandEntity, HistoryEntity } from "../../client/entities.ts";
 import { ServiceGone } from "../../client/service-error.ts";
 import { ActionButton, Loading, Time } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
 import { StatusBadge } from "./badges.tsx";
 import { CommandActions } from "./command-actions.tsx";
 import { subjectOf } from "./commands.tsx";
@@ -62,7 +63,10 @@ export function CommandView({
       {top}
       <header class="view-header">
         <ViewHeading title={`${command.type} ${subjectOf(command)}`}>
-          <span class="eyebrow">{command.type}</span> <span class="three-lines">{subjectOf(command)}</span>
+          <span class="eyebrow">{command.type}</span>{" "}
+          <span class="three-lines">
+            <ForeignText>{subjectOf(command)}</ForeignText>
+          </span>
         </ViewHeading>
       </header>
       <div class="columns">
@@ -121,7 +125,9 @@ function Now({
         {error !== null && <code class="wrap">{error}</code>}
       </div>
       <div class="reason">
-        <p class="wrap">{statusDetail?.message ?? current?.explanation ?? ""}</p>
+        <p class="wrap">
+          <ForeignText>{statusDetail?.message ?? current?.explanation ?? ""}</ForeignText>
+        </p>
         {statusDetail?.percent != null && <Percent percent={statusDetail.percent} />}
       </div>
       <p class="quiet small next">

@@ -5,6 +5,7 @@ import type { CommandEntity, Page } from "../../client/entities.ts";
 import { ServiceError } from "../../client/service-error.ts";
 import { ENDED, LIVE, type Status } from "../../command/command.ts";
 import { Loading, Time } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
 import { useLive } from "../live.ts";
 import { StatusBadge } from "./badges.tsx";
 import { uriOf } from "./draft.ts";
@@ -70,9 +71,11 @@ export function Commands({ client, device }: { client: Client; device: string })
         {shown?.value.map((command) => (
           <li key={command.id}>
             <a class="entry" href={commandAddress(device, command.id)}>
-              <span class="subject clip">{subjectOf(command)}</span>
+              <span class="subject clip">
+                <ForeignText>{subjectOf(command)}</ForeignText>
+              </span>
               <span class="quiet small clip">
-                <Time at={command.createdDateTime} seconds /> · {kindOf(command)}
+                <Time at={command.createdDateTime} seconds /> · <ForeignText>{kindOf(command)}</ForeignText>
               </span>
               <StatusBadge status={command.status} />
             </a>

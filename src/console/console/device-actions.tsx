@@ -4,6 +4,8 @@ import type { Client } from "../../client/client.ts";
 import type { DeviceEntity } from "../../client/entities.ts";
 import { DEVICE_TEXT_LENGTH_MAX } from "../../limits.ts";
 import { ActionButton, Dialog, Field } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
+import { neverObeyed } from "../foreign-words.ts";
 import { Refusal } from "./view.tsx";
 
 /** What a device is, in a line: "Desktop · Linux · ACME T14". */
@@ -26,7 +28,7 @@ interface ActionProps {
 export function DeviceActions(props: ActionProps): VNode {
   const [open, setOpen] = useState<"rename" | "unregister" | null>(null);
   const close = (): void => setOpen(null);
-  const { name } = props.device;
+  const name = neverObeyed(props.device.name);
   return (
     <div class="row actions">
       <button
@@ -110,8 +112,10 @@ function UnregisterDialog({ client, device, onGone, onClose }: ActionProps & { o
   return (
     <Dialog title="Unregister this device?" onClose={onClose}>
       <p class="wrap">
-        <strong>{device.name}</strong> is disconnected and can never come back as this device; to use it
-        again, add it anew.
+        <strong>
+          <ForeignText>{device.name}</ForeignText>
+        </strong>{" "}
+        is disconnected and can never come back as this device; to use it again, add it anew.
       </p>
       <p>
         Commands that have not ended end now, as <code>failedToSend</code> or <code>canceled</code>. The list

@@ -2,6 +2,7 @@ import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Client } from "../../client/client.ts";
 import { ServiceError } from "../../client/service-error.ts";
+import { ForeignText } from "../foreign-text.tsx";
 import { PresenceBadge } from "./badges.tsx";
 import { Commands } from "./commands.tsx";
 import { DeviceActions, madeOf } from "./device-actions.tsx";
@@ -46,7 +47,9 @@ export function DeviceView({
           {device !== undefined && <PresenceBadge status={device.status} />}
         </div>
         <div class="row">
-          <p class="quiet wrap">{device === undefined ? "…" : madeOf(device)}</p>
+          <p class="quiet wrap">
+            <ForeignText>{device === undefined ? "…" : madeOf(device)}</ForeignText>
+          </p>
           {device !== undefined && (
             <DeviceActions
               client={client}

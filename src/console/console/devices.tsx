@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { Client } from "../../client/client.ts";
 import type { DeviceEntity } from "../../client/entities.ts";
 import { Dialog, Loading } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
 import { PresenceBadge } from "./badges.tsx";
 import { DeviceActions, madeOf } from "./device-actions.tsx";
 import type { Devices } from "./devices-live.ts";
@@ -67,12 +68,14 @@ function DeviceCard({
         <div class="heading-row">
           <h2>
             <a class="two-lines" href={deviceAddress(device.id)}>
-              {device.name}
+              <ForeignText>{device.name}</ForeignText>
             </a>
           </h2>
           <PresenceBadge status={device.status} />
         </div>
-        <p class="quiet small two-lines">{madeOf(device)}</p>
+        <p class="quiet small two-lines">
+          <ForeignText>{madeOf(device)}</ForeignText>
+        </p>
       </div>
       <DeviceActions client={client} device={device} onChange={onChange} onGone={onChange} />
     </li>

@@ -11,6 +11,7 @@ import {
   URI_LENGTH_MAX,
 } from "../../limits.ts";
 import { schemeFault } from "../../uri-schemes.ts";
+import { jsonToRead } from "../foreign-words.ts";
 
 /** A command as it is being written. All of it is text, as the fields hold it. */
 export interface Draft {
@@ -103,14 +104,14 @@ export function draftOf(command: CommandEntity, clocks: Clocks): Draft {
       ...common,
       appServiceName: appServiceName ?? "",
       packageFamilyName: packageFamilyName ?? "",
-      payload: JSON.stringify(payload, null, 2),
+      payload: jsonToRead(payload),
     };
   }
   const beside = Object.entries(payload ?? {}).filter(([key]) => !isUri(key));
   return {
     ...common,
     uri: uriOf(payload),
-    beside: beside.length === 0 ? "" : JSON.stringify(Object.fromEntries(beside), null, 2),
+    beside: beside.length === 0 ? "" : jsonToRead(Object.fromEntries(beside)),
   };
 }
 

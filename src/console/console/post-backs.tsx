@@ -1,6 +1,7 @@
 import type { VNode } from "preact";
 import type { CommandEntity, HistoryEntity } from "../../client/entities.ts";
 import { Badge, Time, type Tone } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
 
 type Attempt = NonNullable<HistoryEntity["postBacks"]>[number];
 
@@ -19,7 +20,9 @@ export function PostBacks({
   return (
     <section class="card" aria-labelledby="post-backs">
       <h2 id="post-backs">Post-backs</h2>
-      <p class="quiet small three-lines">to {uri}</p>
+      <p class="quiet small three-lines">
+        to <ForeignText>{uri ?? ""}</ForeignText>
+      </p>
       {attempts.length === 0 && <p class="quiet">None was sent yet.</p>}
       <ol class="timeline">
         {attempts.map(({ sequence, dateTime, status, outcome, reason }, index) => (
@@ -35,7 +38,7 @@ export function PostBacks({
                 </span>
                 {status !== null && <span class="quiet small">HTTP {status}</span>}
               </span>
-              {reason !== null && <span class="wrap">{reason}</span>}
+              {reason !== null && <ForeignText>{reason}</ForeignText>}
             </span>
           </li>
         ))}

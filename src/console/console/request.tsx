@@ -2,6 +2,8 @@ import type { VNode } from "preact";
 import type { CommandEntity } from "../../client/entities.ts";
 import { DAY, HOUR, MINUTE, SECOND } from "../../limits.ts";
 import { CopyButton, Time } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
+import { jsonToRead } from "../foreign-words.ts";
 import type { Clocks } from "./draft.ts";
 
 /** What was asked, and what the device answered. */
@@ -52,13 +54,13 @@ function Fact({ name, children }: { name: string; children: VNode | string }): V
   return (
     <>
       <dt>{name}</dt>
-      <dd class="wrap">{children}</dd>
+      <dd class="wrap">{typeof children === "string" ? <ForeignText>{children}</ForeignText> : children}</dd>
     </>
   );
 }
 
 function Payload({ heading, name, value }: { heading: VNode; name: string; value: unknown }): VNode {
-  const text = JSON.stringify(value, null, 2);
+  const text = jsonToRead(value);
   return (
     <div class="stack">
       <div class="row">

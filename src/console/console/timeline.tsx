@@ -2,6 +2,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { CommandEntity, HistoryEntry } from "../../client/entities.ts";
 import { Badge, Time } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
 import { StatusBadge } from "./badges.tsx";
 import { Percent } from "./percent.tsx";
 
@@ -77,7 +78,7 @@ function TimelineEntry({ line }: { line: Line }): VNode {
           {late && <Badge tone="warning">late</Badge>}
           {attempt !== null && <span class="quiet small">attempt {attempt}</span>}
         </span>
-        <span class="wrap">{cause ?? "…"}</span>
+        <ForeignText>{cause ?? "…"}</ForeignText>
         {percent !== null && <Percent percent={percent} />}
       </span>
     </li>

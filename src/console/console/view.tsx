@@ -2,6 +2,8 @@ import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ServiceError, ServiceGone } from "../../client/service-error.ts";
 import { Notice, Time } from "../components.tsx";
+import { ForeignText } from "../foreign-text.tsx";
+import { neverObeyed } from "../foreign-words.ts";
 import { hasMoved } from "./route.ts";
 
 /** What all views of the console have. */
@@ -13,11 +15,11 @@ export function ViewHeading({ title, children }: { title: string; children?: Com
     if (hasMoved()) heading.current?.focus();
   }, []);
   useEffect(() => {
-    document.title = `${title} · Appia`;
+    document.title = `${neverObeyed(title)} · Appia`;
   }, [title]);
   return (
     <h1 ref={heading} tabIndex={-1} class="wrap">
-      {children ?? title}
+      {children ?? <ForeignText>{title}</ForeignText>}
     </h1>
   );
 }
@@ -39,7 +41,7 @@ export function TopLine({
         <nav aria-label="Above this" class="trail">
           {trail.map(({ href, text }) => (
             <a key={href} href={href} class="clip">
-              {text}
+              <ForeignText>{text}</ForeignText>
             </a>
           ))}
         </nav>
@@ -77,7 +79,9 @@ export function Refusal({ error, gone }: { error: Error; gone: string }): VNode 
   }
   return (
     <Notice tone="bad" title="The service refused this">
-      <p>{error.message}</p>
+      <p>
+        <ForeignText>{error.message}</ForeignText>
+      </p>
       {error.retryAfter !== null && <p>It may be tried again in {error.retryAfter} s.</p>}
       {error.requestId !== null && <p class="quiet small">Request {error.requestId}</p>}
     </Notice>

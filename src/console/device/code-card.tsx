@@ -1,12 +1,13 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { PairingCode } from "../../agent/pairing.ts";
-import type { Client } from "../../client/client.ts";
 import { ActionButton, Notice } from "../components.tsx";
 import { ForeignText } from "../foreign-text.tsx";
 import { ArrivalHeading } from "../heading.tsx";
 import { explain } from "../live.ts";
 import { minutesAndSeconds, useNow } from "../now.ts";
+import type { Person } from "../use-session.ts";
+import { AccountName } from "../who.tsx";
 import { QrPicture } from "./qr-picture.tsx";
 
 /** Characters of the name that are shown. */
@@ -21,7 +22,7 @@ export function CodeCard({
   onRenew,
   onCancel,
 }: {
-  person: Client | null;
+  person: Person | null;
   code: PairingCode;
   name: string;
   /** The person let it in from here; told with the device's id. */
@@ -76,14 +77,14 @@ function AddNow({
   userCode,
   onApproved,
 }: {
-  person: Client;
+  person: Person;
   userCode: string;
   onApproved: (deviceId: string) => void;
 }): VNode {
   const [error, setError] = useState<Error | null>(null);
   const approve = async (): Promise<void> => {
     try {
-      const { id } = await person.approve(userCode);
+      const { id } = await person.client.approve(userCode);
       onApproved(id);
     } catch (failure) {
       setError(failure as Error);
@@ -91,7 +92,13 @@ function AddNow({
   };
   return (
     <div class="stack short-way">
-      <p>You are signed in in this browser.</p>
+      <p>
+        You are signed in in this browser as{" "}
+        <strong>
+          <AccountName account={person.account} />
+        </strong>
+        .
+      </p>
       <div class="row">
         <ActionButton class="primary" action={approve}>
           Add it to my account now

@@ -1,12 +1,12 @@
 import type { VNode } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { Client } from "../../client/client.ts";
 import { Loading, Notice, Page } from "../components.tsx";
+import { type Person, useSession } from "../use-session.ts";
+import { WhoCard, WhoIsThere } from "../who.tsx";
 import { FirstOpening } from "./first-opening.tsx";
 import { useOneTab } from "./one-tab.ts";
 import { forgetOwnDevice, type OwnDevice, readOwnDevice } from "./own-device.ts";
 import { PairedDevice } from "./paired-device.tsx";
-import { usePerson } from "./person.ts";
 import { forgetSettings } from "./settings.ts";
 
 /** What this browser is: not looked up yet, a device, or none (any more). */
@@ -18,10 +18,12 @@ type Own =
 
 /** This browser as a device. */
 export function DevicePage(): VNode {
+  const { state, person, signedIn } = useSession();
   return (
-    <Page current="/device" narrow>
+    <Page current="/device" narrow end={person !== null && <WhoIsThere person={person} />}>
+      {state?.type === "undecided" && <WhoCard state={state} onDecided={signedIn} />}
       {isSecureContext && "locks" in navigator ? (
-        <OneTab />
+        <OneTab person={person} />
       ) : (
         <Notice tone="bad" title="This page needs https">
           A browser keeps keys only for pages that came over a safe connection. Open the service's https
@@ -32,9 +34,9 @@ export function DevicePage(): VNode {
   );
 }
 
-function OneTab(): VNode {
+/** `person` is who is signed in in this browser; null where nobody is. */
+function OneTab({ person }: { person: Person | null }): VNode {
   const { place, takeOver } = useOneTab();
-  const person = usePerson();
   switch (place) {
     case "unknown":
       return <Loading what="Looking for the device in this browser" />;
@@ -58,7 +60,7 @@ function OneTab(): VNode {
   }
 }
 
-function ThisTab({ person }: { person: Client | null }): VNode {
+function ThisTab({ person }: { person: Person | null }): VNode {
   const [own, setOwn] = useState<Own>({ type: "unknown" });
   useEffect(() => {
     readOwnDevice().then(

@@ -7,6 +7,8 @@ import { ServiceError, ServiceGone } from "../../client/service-error.ts";
 import { DEVICE_TEXT_LENGTH_MAX } from "../../limits.ts";
 import { Field, Loading, Notice } from "../components.tsx";
 import { minutesAndSeconds, useNow } from "../now.ts";
+import type { Person } from "../use-session.ts";
+import { AccountName } from "../who.tsx";
 import { type BrowserHints, browserAsDevice } from "./browser.ts";
 import { CodeCard } from "./code-card.tsx";
 import { keepOwnDevice, type OwnDevice } from "./own-device.ts";
@@ -29,7 +31,7 @@ export function FirstOpening({
   onPaired,
 }: {
   /** Who is signed in in this browser, if anybody is. */
-  person: Client | null;
+  person: Person | null;
   /** What it was called before it had to pair again; null where it never was. */
   formerName: string | null;
   onPaired: (device: OwnDevice) => void;
@@ -116,7 +118,7 @@ function NameCard({
   problem,
   onSubmit,
 }: {
-  person: Client | null;
+  person: Person | null;
   name: string;
   onName: (name: string) => void;
   problem: Problem | null;
@@ -130,7 +132,7 @@ function NameCard({
   };
   const entered = (event: Event): void => {
     event.preventDefault();
-    submit(person);
+    submit(person?.client ?? null);
   };
   return (
     <section class="card" aria-labelledby="joining">
@@ -172,7 +174,11 @@ function NameCard({
         </div>
         {person !== null && (
           <p class="quiet small">
-            You are signed in in this browser. A code lets it join another account, or yours from elsewhere.
+            You are signed in in this browser as{" "}
+            <strong>
+              <AccountName account={person.account} />
+            </strong>
+            . A code lets it join another account, or yours from elsewhere.
           </p>
         )}
       </form>

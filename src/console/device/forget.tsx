@@ -1,9 +1,8 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
-import type { Client } from "../../client/client.ts";
 import { ServiceError } from "../../client/service-error.ts";
 import { ActionButton, CopyButton, Dialog, Notice } from "../components.tsx";
-import { ForeignText } from "../foreign-text.tsx";
+import type { Person } from "../use-session.ts";
 import { SERVICES } from "./handlers.ts";
 import type { OwnDevice } from "./own-device.ts";
 
@@ -13,7 +12,7 @@ export function Forget({
   device,
   onForget,
 }: {
-  person: Client | null;
+  person: Person | null;
   device: OwnDevice;
   onForget: () => Promise<void>;
 }): VNode {
@@ -45,11 +44,11 @@ export function Forget({
 
 function ForgetDialog({
   person,
-  device: { deviceId, name },
+  device: { deviceId },
   onForget,
   onClose,
 }: {
-  person: Client | null;
+  person: Person | null;
   device: OwnDevice;
   onForget: () => Promise<void>;
   onClose: () => void;
@@ -58,7 +57,7 @@ function ForgetDialog({
   const forget = async (): Promise<void> => {
     if (person !== null && failure === null) {
       try {
-        await person.unregister(deviceId);
+        await person.client.unregister(deviceId);
       } catch (error) {
         // Unregistered before, or another account's, which it stays.
         if (!(error instanceof ServiceError && error.status === 404)) {
@@ -71,10 +70,7 @@ function ForgetDialog({
   };
   return (
     <Dialog title="Forget this device?" onClose={onClose}>
-      <p>
-        The key of <ForeignText>{name}</ForeignText> is deleted here. What was sent to it and not yet answered
-        will not be.
-      </p>
+      <p>This device’s key is deleted here. What was sent to it and not yet answered will not be.</p>
       <p>
         {person === null
           ? "You are not signed in in this browser, so it stays in your account until you unregister it in the console."

@@ -4,7 +4,7 @@ import { type AppService, appServices, ping } from "../../agent/services.ts";
 import type { Handlers } from "../../agent/task.ts";
 import { RPC_ERROR } from "../../device/protocol.ts";
 import { notificationPermission, showNotification } from "./notifications.ts";
-import { notAuthorized, type Questions } from "./questions.ts";
+import { type NotAtOnce, notAuthorized, type Questions } from "./questions.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a browser tab does as a device. */
@@ -12,6 +12,13 @@ import type { Settings } from "./settings.ts";
 /** The names of a tab's app services. */
 export const SERVICES = ["appia.ping", "appia.notify", "appia.clipboard"] as const;
 const [, NOTIFY, CLIPBOARD] = SERVICES;
+
+/**
+ * What a browser hands on to the app for it: the schemes that pages may ask to be the app for (HTML standard,
+ * 8.9.1.3). Of any other it may follow the link, or do nothing, and the page is not told.
+ */
+const HANDED_ON =
+  /^(bitcoin|ftps?|geo|im|ircs?|magnet|mailto|matrix|mms|news|nntp|openpgp4fpr|sftp|sips?|sms|smsto|ssh|tel|urn|webcal|wtai|xmpp|web\+[a-z]+):$/;
 
 /** Characters, the longest title and text of a notification; browsers cut off far less. */
 const TITLE_LENGTH_MAX = 200;
@@ -57,10 +64,18 @@ export function tabHandlers(questions: Questions, settings: () => Settings): Han
   return {
     launchUri: async ({ id, uri }, context) => {
       const safe = safeUri(uri);
-      const atOnce = settings().openAtOnce && /^https?:/.test(safe);
-      const opened = atOnce && opens(safe);
-      if (!opened) await questions.ask(id, { type: "open", uri: safe, blocked: atOnce }, context);
-      return { opened: true };
+      const { protocol, origin } = new URL(safe);
+      const isPage = /^https?:$/.test(protocol);
+      if (!isPage && !HANDED_ON.test(protocol))
+        throw new CommandError("ProtocolUnavailable", `A browser tab cannot open "${protocol}" URIs.`);
+      const ask = async (notAtOnce: NotAtOnce | null): Promise<void> =>
+        await questions.ask(id, { type: "open", uri: safe, notAtOnce }, context);
+      if (!isPage || !settings().openAtOnce) await ask(null);
+      // A page of this service can sign in, and let devices in: nobody else opens one for the person.
+      else if (origin === location.origin) await ask("ownPage");
+      else if (!opens(safe)) await ask("blocked");
+      // Whether there is an app for it, and what that does, no page is told.
+      return isPage ? { opened: true } : { handedOn: true };
     },
     appService: appServices([ping, notify, clipboard]),
   };

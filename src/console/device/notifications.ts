@@ -56,7 +56,7 @@ async function registerWorker(): Promise<ServiceWorkerRegistration> {
 function workerAddress(): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypePolicies };
   if (trustedTypes === undefined) return WORKER;
-  return trustedTypes.createPolicy("service-worker", { createScriptURL: () => WORKER }).createScriptURL("");
+  return trustedTypes.createPolicy("appia", { createScriptURL: () => WORKER }).createScriptURL("");
 }
 
 /** The part of Trusted Types that is used; what it makes stands wherever a string does. */

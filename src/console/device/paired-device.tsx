@@ -1,10 +1,10 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Client } from "../../client/client.ts";
 import { Badge, Notice, type Tone } from "../components.tsx";
 import { ForeignText } from "../foreign-text.tsx";
 import { ArrivalHeading } from "../heading.tsx";
 import { minutesAndSeconds, useNow } from "../now.ts";
+import type { Person } from "../use-session.ts";
 import { Forget } from "./forget.tsx";
 import { notificationPermission, showNotification } from "./notifications.ts";
 import type { OwnDevice } from "./own-device.ts";
@@ -16,7 +16,7 @@ import type { DeviceState, Link } from "./state.ts";
 import { useDevice } from "./use-device.ts";
 
 const TITLE = document.title;
-/** Characters of the name that the heading has room for. */
+/** Characters of the name that are shown. */
 const NAME_LENGTH = 60;
 
 /** This browser as the device it is: connected, and asking the person where a command needs them. */
@@ -27,7 +27,7 @@ export function PairedDevice({
   onForget,
 }: {
   /** Who is signed in in this browser, if anybody is. */
-  person: Client | null;
+  person: Person | null;
   device: OwnDevice;
   /** It has just been paired. */
   arrives: boolean;
@@ -41,10 +41,11 @@ export function PairedDevice({
   return (
     <>
       <section class="card" aria-labelledby="device">
-        <Heading id="device">
-          <ForeignText most={NAME_LENGTH}>{device.name}</ForeignText>
-        </Heading>
+        <Heading id="device">This browser is a device</Heading>
         <Presence link={state.link} onConnect={connect} />
+        <p class="quiet">
+          It joined as <ForeignText most={NAME_LENGTH}>{device.name}</ForeignText>.
+        </p>
       </section>
       <Trouble state={state} onConnect={connect} onPairAgain={() => onForget(device.name)} />
       {isRegistered && <Waiting questions={questions} />}

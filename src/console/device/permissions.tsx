@@ -17,7 +17,7 @@ export function Permissions(): VNode {
       <h2 id="permissions">Without asking</h2>
       <Switch
         label="Open pages at once"
-        hint="Web pages only. Browsers often block pages that nobody clicked on; you are then asked."
+        hint="Web pages of others only. Browsers often block pages that nobody clicked on; you are then asked."
         checked={settings.openAtOnce}
         onChange={(openAtOnce) => change({ openAtOnce })}
       />

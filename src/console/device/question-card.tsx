@@ -2,10 +2,15 @@ import type { VNode } from "preact";
 import { useId } from "preact/hooks";
 import { ActionButton } from "../components.tsx";
 import { ForeignText } from "../foreign-text.tsx";
-import { declined, notAuthorized, type Question, type Subject } from "./questions.ts";
+import { declined, type NotAtOnce, notAuthorized, type Question, type Subject } from "./questions.ts";
 
 /** Characters of others' words that are shown; the rest is counted. */
 const SHOWN_LENGTH = 600;
+
+const NOT_AT_ONCE: Record<NotAtOnce, string> = {
+  blocked: "The browser did not let it open by itself. Allow pop-ups for this page, and it will.",
+  ownPage: "It is a page of this very service, where links can sign people in: that is never opened unasked.",
+};
 
 /** A question in words: what is asked, and the words of others that it is about. */
 export function wordsOf(subject: Subject): { title: string; text: string } {
@@ -44,10 +49,8 @@ export function QuestionCard({ question }: { question: Question }): VNode {
           <span class="quiet"> and {text.length - SHOWN_LENGTH} more characters</span>
         )}
       </p>
-      {question.subject.type === "open" && question.subject.blocked && (
-        <p class="quiet small">
-          The browser did not let it open by itself. Allow pop-ups for this page, and it will.
-        </p>
+      {question.subject.type === "open" && question.subject.notAtOnce !== null && (
+        <p class="quiet small">{NOT_AT_ONCE[question.subject.notAtOnce]}</p>
       )}
       <Answers question={question} answer={answer} />
     </article>

@@ -3,9 +3,12 @@ import type { TaskContext } from "../../agent/task.ts";
 
 /** What commands ask of the person at the device, until it is answered or nobody waits for it any more. */
 
+/** The browser did not let it open by itself; or it is a page of this service. */
+export type NotAtOnce = "blocked" | "ownPage";
+
 export type Subject =
-  /** `blocked`: the page was to open at once, and the browser did not let it. */
-  | { type: "open"; uri: string; blocked: boolean }
+  /** `notAtOnce` is why it waits though pages are to open at once; null where they are not. */
+  | { type: "open"; uri: string; notAtOnce: NotAtOnce | null }
   | { type: "copy"; text: string }
   | { type: "notify"; title: string; body: string };
 

@@ -73,6 +73,8 @@ export default defineConfig({
           include: onNode,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // A busy machine takes longer than the usual second.
+          expect: { poll: { timeout: 15_000 } },
           // The processes that these tests start compile the same code again and again.
           env: { NODE_COMPILE_CACHE: fileURLToPath(new URL(".wrangler/compiled", import.meta.url)) },
         },

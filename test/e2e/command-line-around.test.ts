@@ -94,7 +94,7 @@ describe.runIf(existsSync("/usr/bin/script") && process.platform === "linux")(
     test("what lasts is shown while it lasts, and colours where NO_COLOR does not forbid them", async () => {
       const args = ["send", "away", "https://example.com/", "--wait", "1"];
       const coloured = await ann.atTerminal("", ...args).ended;
-      expect(coloured.out).toMatch(/\r\p{Cc}\[K.*requesting for 0 s/u);
+      expect(coloured.out).toMatch(/\r\p{Cc}\[K.*requesting for \d s/u);
       expect(coloured.out).toContain("\u{1B}[36mrequesting");
       const plain = await ann.with({ NO_COLOR: "1" }).atTerminal("", ...args).ended;
       expect(plain.code).toBe(9);

@@ -127,7 +127,8 @@ inChromium("the console", () => {
     });
     const command = await caller.send(id, { ...APP_SERVICE, deliveryTimeout: "PT1H" });
     await caller.reaches(command, "executing");
-    const tab = await stage.signedIn(caller, {}, viewOf(command));
+    // It may be read once more while it is being erased.
+    const tab = await stage.signedIn(caller, { expects: [/404/] }, viewOf(command));
     await reads(tab, "executing");
     expect(await tab.getByRole("button", { name: "Erase" }).isDisabled()).toBe(true);
     await tab.getByRole("button", { name: "Cancel" }).click();

@@ -6,18 +6,11 @@ import type { DeviceStatus } from "../../device/device.ts";
 import { Field } from "../components.tsx";
 import { commandOf, type Draft, EMPTY, fieldOf, type Problems, problemsOf } from "./draft.ts";
 import { JsonField } from "./json-field.tsx";
-import { SendOptions } from "./send-options.tsx";
+import { type Bound, SendOptions } from "./send-options.tsx";
 import { Refusal } from "./view.tsx";
 
 /** App services that devices of ours have. */
 const KNOWN_SERVICES = ["appia.ping", "appia.notify", "appia.clipboard", "appia.systemInfo"];
-
-/** What a field needs to be part of the form. */
-export interface Bound {
-  value: string;
-  onInput: (event: { currentTarget: { value: string } }) => void;
-  onBlur: () => void;
-}
 
 /** Sending a device a command. */
 export function SendForm({

@@ -3,7 +3,13 @@ import { useState } from "preact/hooks";
 import { Field } from "../components.tsx";
 import { type Draft, EMPTY, type Problems } from "./draft.ts";
 import { JsonField } from "./json-field.tsx";
-import type { Bound } from "./send-form.tsx";
+
+/** What a field needs to be part of the form. */
+export interface Bound {
+  value: string;
+  onInput: (event: { currentTarget: { value: string } }) => void;
+  onBlur: () => void;
+}
 
 /** What most commands leave as it is; open where this one does not. */
 export function SendOptions({

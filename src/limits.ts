@@ -154,6 +154,14 @@ export const POLL_GAP_MS = 2 * SECOND;
 /** Milliseconds from the first frame of a poll's answer to its sending: what is sent in one breath goes together. */
 export const POLL_BURST_MS = 5;
 
+// ---- Handing over ----
+
+/**
+ * Milliseconds after a hand-over in which what the device says is gathered: a device that is there acknowledges, and
+ * often answers, within them, and the command's object is then made with all of it, in one row.
+ */
+export const GATHERING_MS = 5;
+
 // ---- Floods ----
 
 /** Messages a device may send a second, and at once; an object serves about as many requests a second. */

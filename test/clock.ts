@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import type { CommandObject } from "../src/command/command-object.ts";
+import type { DeviceObject } from "../src/device/device-object.ts";
 import { Api } from "./stage.ts";
 
 /**
@@ -21,6 +22,11 @@ export class Clock {
   as({ sub }: Api): Api {
     return new Api(sub);
   }
+}
+
+/** The object of a command's device, by the command's address. */
+export function deviceOf(command: string): DurableObjectStub<DeviceObject> {
+  return env.DEVICES.get(env.DEVICES.idFromString(command.split("/").at(-3) ?? ""));
 }
 
 /** The object of a command, by its address. */

@@ -1,7 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
+import type { DeviceObject } from "../device/device-object.ts";
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
+import { objectId, reach } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
-import { awaitsOffer, hasEnded, type Intent, type Order, type Report } from "./command.ts";
+import { awaitsOffer, type Command, type EndedStatus, hasEnded, type Report } from "./command.ts";
 import {
   type Asker,
   type Claim,
@@ -10,11 +12,11 @@ import {
   type History,
   isOf,
   type Receipt,
-  type Refusal,
   UNKNOWN,
   type Unknown,
   viewOf,
 } from "./handover.ts";
+import { type Introduction, introduced } from "./introduction.ts";
 import { assertPresent, Lifecycle } from "./lifecycle.ts";
 
 /**
@@ -31,40 +33,26 @@ export class CommandObject extends DurableObject<Env> {
     this.#life = new Lifecycle(ctx, env);
   }
 
-  /**
-   * Accepts an order and makes the first attempt; the command is durable before the device hears of it. Answers when
-   * it has ended, or after `waitMs` with what it has. Repeating the call is harmless. Throws, and keeps nothing, where
-   * the device's object cannot be reached.
-   */
-  async create(
-    order: Order,
-    intent: Intent | null,
-    waitMs: number,
-  ): Promise<{ ok: true; command: CommandView } | ({ ok: false } & Refusal)> {
-    const created = await this.#life.inTurn(() => this.#life.create(order, intent));
-    if (!created.ok || waitMs === 0) return created;
-    await this.#life.end(waitMs);
-    return { ok: true, command: viewOf(assertPresent(this.#life.load())) };
-  }
-
   /** The command as it stands. Writes nothing. */
-  read(asker: Asker): { ok: true; command: CommandView } | Unknown {
-    const command = this.#life.load();
-    return command !== undefined && isOf(command, asker) ? { ok: true, command: viewOf(command) } : UNKNOWN;
+  async read(asker: Asker): Promise<{ ok: true; command: CommandView } | Unknown> {
+    const command = await this.#peek(asker);
+    return command === undefined ? UNKNOWN : { ok: true, command: viewOf(command) };
   }
 
-  /** The command when it has ended, or after so many milliseconds as it stands. Writes nothing. */
+  /** The command when it has ended, or after so many milliseconds as it stands. */
   async wait(asker: Asker, milliseconds: number): Promise<{ ok: true; command: CommandView } | Unknown> {
-    const found = this.read(asker);
-    if (!found.ok || hasEnded(found.command.state)) return found;
+    if ((await this.#open(asker)) === undefined) return UNKNOWN;
     await this.#life.end(milliseconds);
-    return this.read(asker);
+    return await this.read(asker);
   }
 
-  /** The entries after a sequence as they come, as lines of JSON (`Sighting`); null where none will. Writes nothing. */
-  watch(asker: Asker, after: number): { ok: true; sightings: ReadableStream<Uint8Array> | null } | Unknown {
-    const command = this.#life.load();
-    if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+  /** The entries after a sequence as they come, as lines of JSON (`Sighting`); null where none will. */
+  async watch(
+    asker: Asker,
+    after: number,
+  ): Promise<{ ok: true; sightings: ReadableStream<Uint8Array> | null } | Unknown> {
+    const command = await this.#open(asker);
+    if (command === undefined) return UNKNOWN;
     const isOver = hasEnded(command.state) && command.history.length <= after;
     return {
       ok: true,
@@ -73,9 +61,9 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   /** Every entry of its history, the oldest first. Writes nothing. */
-  history(asker: Asker): ({ ok: true } & History) | Unknown {
-    const command = this.#life.load();
-    if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+  async history(asker: Asker): Promise<({ ok: true } & History) | Unknown> {
+    const command = await this.#peek(asker);
+    if (command === undefined) return UNKNOWN;
     const { history: entries, postBacks } = command;
     // Telling the device's object once more is nobody's business but theirs.
     return {
@@ -88,12 +76,13 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   /** Asks to cancel; `conflict` where it has ended. */
-  cancel(
+  async cancel(
     asker: Asker,
   ): Promise<{ ok: true; command: CommandView } | Unknown | { ok: false; reason: "ended" }> {
-    return this.#life.inTurn(async () => {
+    if ((await this.#open(asker)) === undefined) return UNKNOWN;
+    return await this.#life.inTurn(async () => {
       const command = this.#life.load();
-      if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+      if (command === undefined) return UNKNOWN;
       if (hasEnded(command.state)) return { ok: false, reason: "ended" };
       await this.#life.apply({ type: "cancelRequested", inFlight: Date.now() < this.#claimedUntil });
       return { ok: true, command: viewOf(assertPresent(this.#life.load())) };
@@ -101,13 +90,26 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   /** Erases a command that has ended, with its payload, response and history. */
-  erase(asker: Asker): Promise<{ ok: true } | Unknown | { ok: false; reason: "live" }> {
-    return this.#life.inTurn(async () => {
+  async erase(asker: Asker): Promise<{ ok: true } | Unknown | { ok: false; reason: "live" }> {
+    const found = await this.#peek(asker);
+    if (found === undefined) return UNKNOWN;
+    if (!hasEnded(found.state)) return { ok: false, reason: "live" };
+    return await this.#life.inTurn(async () => {
       const command = this.#life.load();
-      if (command === undefined || !isOf(command, asker)) return UNKNOWN;
+      if (command === undefined) return UNKNOWN;
       if (!hasEnded(command.state)) return { ok: false, reason: "live" };
       await this.#life.forget(command);
       return { ok: true };
+    });
+  }
+
+  // ---- For its device's object ----
+
+  /** The device's object introduces the command, and learns whether it has ended. Repeating it is harmless. */
+  begin(introduction: Introduction): Promise<EndedStatus | null> {
+    return this.#life.inTurn(async () => {
+      const { state } = this.#life.begin(introduction);
+      return hasEnded(state) ? state.status : null;
     });
   }
 
@@ -175,5 +177,31 @@ export class CommandObject extends DurableObject<Env> {
 
   override alarm(): Promise<void> {
     return this.#life.ring();
+  }
+
+  /** The asker's command. One that was not introduced yet is known to its device's object alone, and only looked at. */
+  async #peek(asker: Asker): Promise<Command | undefined> {
+    const known = this.#life.load();
+    if (known !== undefined) return isOf(known, asker) ? known : undefined;
+    const introduction = await this.#ask(asker, (stub) => stub.peek(asker.account, this.ctx.id.toString()));
+    // It may have been introduced meanwhile.
+    const command = this.#life.load() ?? (introduction && introduced(introduction).command);
+    return command !== undefined && command !== null && isOf(command, asker) ? command : undefined;
+  }
+
+  /** The asker's command, introduced. */
+  async #open(asker: Asker): Promise<Command | undefined> {
+    if (this.#life.load() === undefined)
+      await this.#ask(asker, (stub) => stub.introduce(asker.account, this.ctx.id.toString()));
+    const command = this.#life.load();
+    return command !== undefined && isOf(command, asker) ? command : undefined;
+  }
+
+  async #ask<R>(
+    { device }: Asker,
+    call: (stub: DurableObjectStub<DeviceObject>) => R,
+  ): Promise<Awaited<R> | null> {
+    const id = objectId(this.env.DEVICES, device);
+    return id === null ? null : await reach(this.env.DEVICES, id, call);
   }
 }

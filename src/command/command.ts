@@ -194,8 +194,6 @@ export interface Command {
   postBacks: PostBacks | null;
   /** Its place in the device's list; null until the device's object has said. */
   place: number | null;
-  /** By what a repeat of it would be known; null where by nothing, and once the device's list knows it. */
-  intent: Intent | null;
   /** When the device's object is told once more that the command has ended; null while it has not, or is known to. */
   settleAt: number | null;
 }

@@ -4,7 +4,7 @@ import type { Event } from "./transition.ts";
 /** What a command's object and its device's object say to each other, and to the edge. Pure. */
 
 /** A command as it is told outside, without its history. */
-export type CommandView = Omit<Command, "history" | "postBacks" | "intent">;
+export type CommandView = Omit<Command, "history" | "postBacks">;
 
 /** How a command came to stand where it does, and when something is due. */
 export interface History {
@@ -34,17 +34,16 @@ export interface Delivery {
   expirationDateTime: string;
 }
 
-/** What became of an offer to the device's object. `place` is the command's in the device's list. */
+/** What became of an attempt to hand a command over. */
 export type Handover =
   /** The device's connection took it. */
-  | { type: "sent"; place: number; connection: string }
-  /** It is listed, and waits for the device to connect. */
-  | { type: "offline"; place: number }
-  /** It is listed behind commands that are being handed over. */
-  | { type: "queued"; place: number }
-  | { type: "refused"; refusal: Refusal };
+  | { type: "sent"; connection: string }
+  /** It waits for the device to connect. */
+  | { type: "offline" }
+  /** It waits behind commands that are being handed over. */
+  | { type: "queued" };
 
-/** Why a command was not taken. */
+/** Why an order was not accepted. */
 export type Refusal =
   | { reason: "deviceUnknown" | "queueFull" }
   /** It repeats this command; `same` where the request is the same, too. */
@@ -52,6 +51,8 @@ export type Refusal =
 
 /** What a connection that has come for a command is to do about it. */
 export type Claim =
+  /** It has no object of its own yet: the device's object hands it over itself. */
+  | { type: "newcomer" }
   | { type: "deliver"; delivery: Delivery }
   | { type: "cancel" }
   | { type: "nothing" }
@@ -67,7 +68,7 @@ export interface Receipt {
   late: boolean;
 }
 
-export function viewOf({ history: _, postBacks: __, intent: ___, ...command }: Command): CommandView {
+export function viewOf({ history: _, postBacks: __, ...command }: Command): CommandView {
   return command;
 }
 
@@ -76,13 +77,13 @@ export function isOf({ order }: Command, asker: Asker): boolean {
 }
 
 /** The attempt to be made now. */
-export function deliveryOf({ order, attempts }: Command, now: number): Delivery {
+export function deliveryOf({ order, attempts }: Pick<Command, "order" | "attempts">, now: number): Delivery {
   const expirationDateTime = new Date(now + order.executionTimeoutMs).toISOString();
   return { commandId: order.id, task: order.task, attempt: attempts + 1, expirationDateTime };
 }
 
-/** What an offer that was taken means for the command. */
-export function eventOf(handover: Exclude<Handover, { type: "refused" }>): Event {
+/** What an attempt means for the command. */
+export function eventOf(handover: Handover): Event {
   switch (handover.type) {
     case "sent":
       return { type: "handedOver", connection: handover.connection };

@@ -1,12 +1,13 @@
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
-import { type Command, hasEnded, type Intent, type Order } from "./command.ts";
+import { type Command, hasEnded } from "./command.ts";
 import type { Decision, Effect } from "./decision.ts";
-import { type CommandView, deliveryOf, eventOf, type Handover, type Refusal, viewOf } from "./handover.ts";
+import { deliveryOf, eventOf } from "./handover.ts";
+import { type Introduction, introduced } from "./introduction.ts";
 import { nextOwed } from "./outbox.ts";
 import { sendPostBack } from "./post-back-sender.ts";
-import { accept, type Event, transition } from "./transition.ts";
+import { type Event, transition } from "./transition.ts";
 import { Watchers } from "./watchers.ts";
 
 const COMMAND = "command";
@@ -32,25 +33,14 @@ export class Lifecycle {
     this.#env = env;
   }
 
-  /** Accepts an order and makes the first attempt; keeps nothing of one that the device's object does not take. */
-  async create(
-    order: Order,
-    intent: Intent | null,
-  ): Promise<{ ok: true; command: CommandView } | ({ ok: false } & Refusal)> {
+  /** The command is introduced by its device's object. One that is known already stays as it is. */
+  begin(introduction: Introduction): Command {
     const standing = this.load();
-    if (standing !== undefined) return { ok: true, command: viewOf(standing) };
-    const accepted = accept(order, Date.now(), intent);
-    this.#commit(accepted);
-    const handover = await this.#offer(accepted).catch(async (error: unknown) => {
-      await this.erase();
-      throw error;
-    });
-    if (handover.type === "refused") {
-      await this.erase();
-      return { ok: false, ...handover.refusal };
-    }
-    await this.#place(handover);
-    return { ok: true, command: viewOf(accepted) };
+    if (standing !== undefined) return standing;
+    const { command, effects } = introduced(introduction);
+    this.#commit(command);
+    this.#postIfOwed(effects);
+    return command;
   }
 
   /** What the alarm does: whatever is due, and setting itself for what comes next. */
@@ -88,9 +78,13 @@ export class Lifecycle {
     if (before === undefined) return [];
     const { command, effects } = this.#transition(before, event);
     if (command !== before) this.#commit(isSettled ? { ...command, settleAt: null } : command);
+    this.#postIfOwed(effects);
+    return effects;
+  }
+
+  #postIfOwed(effects: readonly Effect[]): void {
     // Not awaited: a receiver that is slow, or hangs, holds up neither this step nor the next.
     if (effects.some(({ type }) => type === "postBack")) this.#ctx.waitUntil(this.#post());
-    return effects;
   }
 
   /** What becomes of the command; a fault of the service itself ends it as `error`, and nothing else does. */
@@ -151,7 +145,7 @@ export class Lifecycle {
     try {
       switch (effect.type) {
         case "offer":
-          return await this.#offerAgain(command);
+          return await this.#offer(command);
         case "check": {
           const { connection, asked } = effect;
           const answer = await reach(this.#env.DEVICES, device, (stub) => stub.check(connection, asked));
@@ -183,33 +177,14 @@ export class Lifecycle {
     }
   }
 
-  async #offer(command: Command): Promise<Handover> {
+  /** The next attempt. */
+  async #offer(command: Command): Promise<void> {
     const { account, device } = command.order;
     const delivery = deliveryOf(command, Date.now());
-    return await reach(this.#env.DEVICES, this.#env.DEVICES.idFromString(device), (stub) =>
-      stub.offer(account, delivery, command.intent),
+    const handover = await reach(this.#env.DEVICES, this.#env.DEVICES.idFromString(device), (stub) =>
+      stub.offer(account, delivery),
     );
-  }
-
-  /** The next attempt; or the first, where a crash came before its outcome. */
-  async #offerAgain(command: Command): Promise<void> {
-    const handover = await this.#offer(command);
-    if (handover.type !== "refused") return await this.#place(handover);
-    switch (handover.refusal.reason) {
-      case "deviceUnknown":
-        return await this.apply({ type: "deviceRemoved" });
-      case "queueFull":
-        return await this.apply({ type: "offerFailed", chance: Math.random() });
-      case "repeated":
-        // A repeat has taken its place after a crash; nobody was ever told of this one.
-        return await this.erase();
-    }
-  }
-
-  /** The device's object has the command; its place becomes durable with the event. */
-  async #place(handover: Exclude<Handover, { type: "refused" }>): Promise<void> {
-    this.#command = { ...assertPresent(this.load()), place: handover.place, intent: null };
-    await this.apply(eventOf(handover));
+    await this.apply(handover === null ? { type: "deviceRemoved" } : eventOf(handover));
   }
 
   /** Sends the post-backs that are owed, one after the other, until none is or one has failed. */

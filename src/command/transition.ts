@@ -13,7 +13,6 @@ import {
   type EndedStatus,
   hasEnded,
   type In,
-  type Intent,
   isCancelling,
   type LiveStatus,
   type Order,
@@ -62,7 +61,7 @@ export type Event =
   | { type: "faulted"; message: string };
 
 /** A command as it is accepted. */
-export function accept(order: Order, now: number, intent: Intent | null = null): Command {
+export function accept(order: Order, now: number): Command {
   const cause = "The command was accepted.";
   const expiresAt = now + order.deliveryTimeoutMs;
   return {
@@ -87,7 +86,6 @@ export function accept(order: Order, now: number, intent: Intent | null = null):
     ],
     postBacks: order.postBackUri === null ? null : { told: 1, attempts: 0, dueAt: null, over: null, log: [] },
     place: null,
-    intent,
     settleAt: null,
   };
 }

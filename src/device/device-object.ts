@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccountObject } from "../account/account-object.ts";
-import type { EndedStatus, Intent, Status } from "../command/command.ts";
-import { type Delivery, type Handover, UNKNOWN, type Unknown } from "../command/handover.ts";
+import type { EndedStatus, Intent, Order, Status } from "../command/command.ts";
+import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
+import type { Introduction } from "../command/introduction.ts";
 import { HANDSHAKE_PAUSE_MS, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
@@ -28,6 +29,8 @@ export class DeviceObject extends DurableObject<Env> {
   readonly #dispatch: Dispatch;
   readonly #allowance = new Allowance();
   readonly #polls = new Polls();
+  /** When the alarm is set for; undefined before that was looked up. */
+  #alarmAt: number | null | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -82,7 +85,7 @@ export class DeviceObject extends DurableObject<Env> {
     if (device === undefined) return UNKNOWN;
     this.#store.put({ ...device, removed: true });
     // Should the rest break off, the alarm goes on with it.
-    await this.ctx.storage.setAlarm(Date.now() + OFFER_TIMEOUT_MS);
+    this.#setAlarm(Date.now() + OFFER_TIMEOUT_MS);
     this.#current()?.close(CLOSE.unregistered, "The device was unregistered.");
     try {
       await this.#finishRemoval(device);
@@ -105,15 +108,50 @@ export class DeviceObject extends DurableObject<Env> {
     return this.#of(account) === undefined ? UNKNOWN : { ok: true, ...this.#store.page(before, top, status) };
   }
 
+  /**
+   * Accepts an order: the command is durable before the device hears of it, and is handed over if the device is there
+   * and nothing waits before it. Answers when it has ended, or after `waitMs`. Repeating the call is harmless.
+   */
+  async accept(
+    order: Order,
+    intent: Intent | null,
+    waitMs: number,
+  ): Promise<{ ok: true; acceptedAt: number } | ({ ok: false } & Refusal)> {
+    // Between two polls a device is not away.
+    if (this.#of(order.account) !== undefined && this.#current() === undefined) await this.#polls.whenBack();
+    const alarmAt = await this.#alarm();
+    if (this.#of(order.account) === undefined) return { ok: false, reason: "deviceUnknown" };
+    const now = Date.now();
+    const accepted = this.#dispatch.accept(order, intent, now);
+    if (!accepted.ok) return accepted;
+    // Whatever breaks off, it is looked after when its time for delivery is over at the latest.
+    const deliverBy = accepted.acceptedAt + order.deliveryTimeoutMs;
+    if (alarmAt === null || alarmAt > deliverBy) this.#setAlarm(deliverBy);
+    if (waitMs > 0) await this.#dispatch.ended(order.id, waitMs);
+    return accepted;
+  }
+
   // ---- For the command's object ----
 
-  /** Takes a command into the list, and hands it over if the device is there and nothing waits before it. */
-  async offer(account: string, delivery: Delivery, intent: Intent | null): Promise<Handover> {
-    const unknown: Handover = { type: "refused", refusal: { reason: "deviceUnknown" } };
-    if (this.#of(account) === undefined) return unknown;
-    // Between two polls a device is not away. The next attempt at what it was given already is for its next poll.
-    if (delivery.attempt === 1 && this.#current() === undefined) await this.#polls.whenBack();
-    return this.#of(account) === undefined ? unknown : this.#dispatch.offer(delivery, intent);
+  /** Hands a command over again; null where the device is no more. */
+  offer(account: string, delivery: Delivery): Handover | null {
+    return this.#of(account) === undefined ? null : this.#dispatch.offer(delivery);
+  }
+
+  /** A command of the account that has no object of its own yet, for reading it; null where it has, or is none. */
+  async peek(account: string, command: string): Promise<Introduction | null> {
+    // One of a device that was unregistered is its owner's until it has been told.
+    if (this.#store.device?.account !== account) return null;
+    return await this.#dispatch.newcomer(command);
+  }
+
+  /** Introduces a command of the account to its own object, which will do more than read it. */
+  async introduce(account: string, command: string): Promise<void> {
+    if (this.#store.device?.account !== account) return;
+    // One that is being handed over is introduced by asking for it.
+    if ((await this.#dispatch.newcomer(command)) === null) return;
+    const newcomer = this.#store.newcomer(command);
+    if (newcomer !== undefined) await this.#dispatch.introduce(newcomer);
   }
 
   /** Whether a connection is alive. The first question sends `ping`; a `ping` left unanswered closes the connection. */
@@ -138,12 +176,12 @@ export class DeviceObject extends DurableObject<Env> {
 
   /** The command is being erased: it leaves the list. */
   forget(command: string, place: number | null): void {
-    if (this.#store.device !== undefined) this.#store.forget(command, place);
+    if (this.#store.device !== undefined) this.#dispatch.forget(command, place);
   }
 
   /** The command has ended without the device's word. */
   settle(command: string, status: EndedStatus): void {
-    if (this.#store.device !== undefined) this.#store.end(command, status);
+    if (this.#store.device !== undefined) this.#dispatch.end(command, status);
   }
 
   // ---- For the device ----
@@ -251,11 +289,15 @@ export class DeviceObject extends DurableObject<Env> {
 
   /** The device's alarm: expired tokens, a hand-over that broke off, a removal that broke off. */
   override async alarm(): Promise<void> {
+    this.#alarmAt = null;
     const device = this.#store.device;
     if (device === undefined) return;
     try {
       if (device.removed) return await this.#finishRemoval(device);
+      await this.#dispatch.introduceOverdue(Date.now());
       await this.#dispatch.tellKept();
+      const { deliverBy } = this.#store;
+      if (deliverBy !== null) await this.#wakeBy(deliverBy);
       const connection = this.#socket();
       if (connection === undefined) return;
       if (connection.expiresAt <= Date.now()) {
@@ -348,8 +390,19 @@ export class DeviceObject extends DurableObject<Env> {
 
   /** Sets the alarm, unless it rings earlier anyway. */
   async #wakeBy(time: number): Promise<void> {
-    const set = await this.ctx.storage.getAlarm();
-    if (set === null || set > time) await this.ctx.storage.setAlarm(time);
+    const set = await this.#alarm();
+    if (set === null || set > time) this.#setAlarm(time);
+  }
+
+  async #alarm(): Promise<number | null> {
+    if (this.#alarmAt === undefined) this.#alarmAt = await this.ctx.storage.getAlarm();
+    return this.#alarmAt;
+  }
+
+  #setAlarm(time: number): void {
+    this.#alarmAt = time;
+    // Held by the output gate like any write; a failure resets the object.
+    void this.ctx.storage.setAlarm(time);
   }
 
   #tellAccount<R>(

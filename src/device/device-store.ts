@@ -1,19 +1,48 @@
-import type { Intent } from "../command/command.ts";
-import { ENDED, type EndedStatus, type Report, type Status } from "../command/command.ts";
+import {
+  ENDED,
+  type EndedStatus,
+  type Intent,
+  type Order,
+  type Report,
+  type Status,
+} from "../command/command.ts";
 import type { DeviceRecord } from "./device.ts";
+
+/** Places from the end of the list in which a repeated acceptance is looked for: it comes within milliseconds. */
+const LATELY = 100;
 
 const DEVICE = "device";
 const REPORT = "report:";
 
-/** Only commands that came with an intent have a row in the index, and pay for one. */
+/**
+ * `orders`, a command's order as JSON, is there until the command has an object of its own. Only commands that came
+ * with an intent have a row in the index, and pay for one.
+ */
 const SCHEMA = `
-  CREATE TABLE commands (place INTEGER PRIMARY KEY, id TEXT NOT NULL, ended TEXT, intent TEXT, fingerprint TEXT);
+  CREATE TABLE commands (
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, ended TEXT, intent TEXT, fingerprint TEXT,
+    accepted INTEGER NOT NULL, deliver_by INTEGER NOT NULL, stage TEXT, orders TEXT
+  );
   CREATE UNIQUE INDEX intents ON commands (intent) WHERE intent IS NOT NULL;`;
 
 /** What a device said of a command. */
 export interface KeptReport {
   command: string;
   report: Report;
+}
+
+/**
+ * Where a command stands that has no object of its own yet: it waits for the device, or behind others, or it is being
+ * handed over.
+ */
+export type Stage = "offline" | "queued" | "leaving";
+
+/** A command that has no object of its own yet. */
+export interface Newcomer {
+  order: Order;
+  acceptedAt: number;
+  place: number;
+  stage: Stage;
 }
 
 /** A command in a device's list: `place` is its order of acceptance, counted from 1. */
@@ -62,18 +91,88 @@ export class DeviceStore {
     return this.#openCommands();
   }
 
-  /** Adds a command at the end, and answers its place. */
-  add(id: string, intent: Intent | null): number {
+  /** Adds a command at the end of the list, and answers its place. */
+  add(order: Order, acceptedAt: number, stage: Stage, intent: Intent | null): number {
+    const open = this.#openCommands();
     const { place } = this.#storage.sql
       .exec<{ place: number }>(
-        "INSERT INTO commands (id, intent, fingerprint) VALUES (?, ?, ?) RETURNING place",
-        id,
+        `INSERT INTO commands (id, intent, fingerprint, accepted, deliver_by, stage, orders)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING place`,
+        order.id,
         intent?.key ?? null,
         intent?.fingerprint ?? null,
+        acceptedAt,
+        acceptedAt + order.deliveryTimeoutMs,
+        stage,
+        JSON.stringify(order),
       )
       .one();
-    this.#openCommands().set(id, place);
+    open.set(order.id, place);
     return place;
+  }
+
+  /** When a command was accepted that came lately; undefined where none of this id did. */
+  acceptedLately(id: string): number | undefined {
+    if (this.device === undefined) return undefined;
+    return this.#storage.sql
+      .exec<{ accepted: number }>(
+        "SELECT accepted FROM commands WHERE place > (SELECT MAX(place) FROM commands) - ? AND id = ?",
+        LATELY,
+        id,
+      )
+      .toArray()[0]?.accepted;
+  }
+
+  /** An open command that has no object of its own yet. */
+  newcomer(id: string): Newcomer | undefined {
+    const place = this.open.get(id);
+    return place === undefined ? undefined : this.#newcomers("place = ?", place)[0];
+  }
+
+  /**
+   * One of the newcomers that were being handed over when memory was lost, or that nobody can deliver in time any
+   * more. One at a time: each may be as large as a payload may be.
+   */
+  overdue(now: number): Newcomer | undefined {
+    return this.#newcomers("ended IS NULL AND (stage = 'leaving' OR deliver_by <= ?) LIMIT 1", now)[0];
+  }
+
+  /** When the first newcomer's time for delivery is over; null where there is none. */
+  get deliverBy(): number | null {
+    if (this.device === undefined) return null;
+    return this.#storage.sql
+      .exec<{ first: number | null }>(
+        "SELECT MIN(deliver_by) AS first FROM commands WHERE ended IS NULL AND orders IS NOT NULL",
+      )
+      .one().first;
+  }
+
+  /** It is being handed over from now on: whether it was must be asked of its own object. */
+  leaves({ place }: Newcomer): void {
+    this.#storage.sql.exec("UPDATE commands SET stage = 'leaving' WHERE place = ?", place);
+  }
+
+  /** It has an object of its own now. */
+  left(id: string): void {
+    const place = this.open.get(id);
+    if (place !== undefined)
+      this.#storage.sql.exec("UPDATE commands SET stage = NULL, orders = NULL WHERE place = ?", place);
+  }
+
+  #newcomers(condition: string, value: number): Newcomer[] {
+    if (this.device === undefined) return [];
+    return this.#storage.sql
+      .exec<{ place: number; accepted: number; stage: Stage; orders: string }>(
+        `SELECT place, accepted, stage, orders FROM commands WHERE orders IS NOT NULL AND ${condition}`,
+        value,
+      )
+      .toArray()
+      .map(({ place, accepted, stage, orders }) => ({
+        order: JSON.parse(orders) as Order,
+        acceptedAt: accepted,
+        place,
+        stage,
+      }));
   }
 
   /** The command that an intent has already, if it has one. */
@@ -93,7 +192,11 @@ export class DeviceStore {
     const open = this.#openCommands();
     const place = open.get(id);
     if (place === undefined) return;
-    this.#storage.sql.exec("UPDATE commands SET ended = ? WHERE place = ?", status, place);
+    this.#storage.sql.exec(
+      "UPDATE commands SET ended = ?, stage = NULL, orders = NULL WHERE place = ?",
+      status,
+      place,
+    );
     open.delete(id);
   }
 

@@ -1,7 +1,8 @@
 import type { Context, Hono } from "hono";
 import { ENDED, LIVE, type Status } from "../command/command.ts";
 import { COMMAND_MEMBERS, commandEntity } from "../command/entity.ts";
-import type { Asker, CommandView } from "../command/handover.ts";
+import { type Asker, type CommandView, viewOf } from "../command/handover.ts";
+import { accept } from "../command/transition.ts";
 import type { Page } from "../device/device-store.ts";
 import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX, LISTING_BYTES_MAX, LISTING_WINDOW } from "../limits.ts";
 import { reach } from "../reach.ts";
@@ -37,39 +38,33 @@ export function serveCommands(app: Hono<Edge>): void {
       const wish = await readWish(c);
       const intent = await readIntent(c, wish);
       const wait = readWait(c);
-      const send = async (): Promise<CommandView> => {
-        const id = c.env.COMMANDS.newUniqueId();
-        const order = { ...wish, id: id.toString(), account, device };
-        const created = await reach(c.env.COMMANDS, id, (stub) => stub.create(order, intent, wait));
-        if (created.ok) return created.command;
-        switch (created.reason) {
-          case "deviceUnknown":
-            throw notFound();
-          case "queueFull":
-            throw new ApiError(
-              "activityLimitReached",
-              "Too many commands wait for this device. Send again when some have ended.",
-              { headers: { "Retry-After": "60" } },
-            );
-          case "repeated": {
-            if (!created.same) {
-              const message =
-                "This Idempotency-Key was used with another body. Use a new key for another command.";
-              throw new ApiError("unprocessable", message);
-            }
-            const first = c.env.COMMANDS.idFromString(created.command);
-            const found = await reach(c.env.COMMANDS, first, (stub) => stub.wait({ account, device }, wait));
-            if (found.ok) {
-              c.header("Idempotency-Replayed", "true");
-              return found.command;
-            }
-            // It was listed, and then its creation failed: it is no command, and this one takes its place.
-            await reach(c.env.DEVICES, deviceId, (stub) => stub.forget(created.command, null));
-            return await send();
+      const id = c.env.COMMANDS.newUniqueId();
+      const order = { ...wish, id: id.toString(), account, device };
+      const accepted = await reach(c.env.DEVICES, deviceId, (stub) => stub.accept(order, intent, wait));
+      if (accepted.ok) {
+        if (wait === 0) return answer(c, viewOf(accept(order, accepted.acceptedAt)));
+        return answer(c, await readOf(c, id, { account, device }));
+      }
+      switch (accepted.reason) {
+        case "deviceUnknown":
+          throw notFound();
+        case "queueFull":
+          throw new ApiError(
+            "activityLimitReached",
+            "Too many commands wait for this device. Send again when some have ended.",
+            { headers: { "Retry-After": "60" } },
+          );
+        case "repeated": {
+          if (!accepted.same) {
+            const message =
+              "This Idempotency-Key was used with another body. Use a new key for another command.";
+            throw new ApiError("unprocessable", message);
           }
+          c.header("Idempotency-Replayed", "true");
+          const first = c.env.COMMANDS.idFromString(accepted.command);
+          return answer(c, await readOf(c, first, { account, device }, wait));
         }
-      };
-      return answer(c, await send());
+      }
     },
     GET: async (c) => {
       const { account } = await authorize(c, "Device.Command");
@@ -104,6 +99,15 @@ export function serveCommands(app: Hono<Edge>): void {
       });
     },
   });
+}
+
+/** A command as it stands, at its end if the caller would wait for that. */
+async function readOf(c: Context<Edge>, id: DurableObjectId, asker: Asker, wait = 0): Promise<CommandView> {
+  const found = await reach(c.env.COMMANDS, id, (stub) =>
+    wait === 0 ? stub.read(asker) : stub.wait(asker, wait),
+  );
+  if (!found.ok) throw notFound();
+  return found.command;
 }
 
 function answer(c: Context<Edge>, command: CommandView): Response {

@@ -6,11 +6,12 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Command } from "../../src/command/command.ts";
+import type { Command, Order } from "../../src/command/command.ts";
 import type { CommandObject } from "../../src/command/command-object.ts";
-import { accept } from "../../src/command/transition.ts";
+import type { DeviceRecord } from "../../src/device/device.ts";
 import { PATIENTLY } from "../patience.ts";
 import { APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
+import { ORDER } from "./commands.ts";
 
 /** The command's object: what it keeps over eviction and crashes, and what its alarm does. */
 
@@ -34,6 +35,11 @@ async function evict(command: string): Promise<void> {
 async function wakes(command: string, later: number): Promise<void> {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + later });
   await runDurableObjectAlarm(objectOf(command));
+}
+
+/** Watching a command that waits has its device's object introduce it to its own. */
+async function introduced(api: Api, command: string): Promise<void> {
+  await api.get(`/v1.0${command}`, { Prefer: "wait=1" });
 }
 
 async function alarmOf(command: string): Promise<number | null> {
@@ -136,52 +142,34 @@ describe("a crash of every object", () => {
 });
 
 describe("a crash between a command and its device's list", () => {
-  test("leaves no second command for one intent: the one that nobody was told of goes", async () => {
+  test("before the command has an object of its own loses nothing: its device's object introduces it", async () => {
     const api = new Api();
     const device = await Device.registered(api);
-    const commands = `/v1.0/me/devices/${device.id}/commands`;
-    const headers = { "Idempotency-Key": "once" };
-    const { body } = await api.post(commands, APP_SERVICE, headers);
-    const { order } = await runInDurableObject(
-      objectOf(`/${body.id}`),
-      (_, { storage }) => storage.kv.get<Command>("command") as Command,
+    const command = await api.send(device, LAUNCH_URI);
+    // As the crash leaves it: on its way to a connection that nobody knows of any more.
+    const list = env.DEVICES.get(env.DEVICES.idFromString(device.id));
+    await runInDurableObject(
+      list,
+      (_, { storage }) => void storage.sql.exec("UPDATE commands SET stage = 'leaving'"),
     );
-    const known = await runInDurableObject(
-      env.DEVICES.get(env.DEVICES.idFromString(device.id)),
-      (_, { storage }) =>
-        storage.sql
-          .exec<{ intent: string; fingerprint: string }>("SELECT intent, fingerprint FROM commands")
-          .one(),
-    );
-    // As the crash leaves the first of two: accepted, durable, and never offered.
-    const orphan = env.COMMANDS.newUniqueId();
-    await runInDurableObject(env.COMMANDS.get(orphan), async (_, { storage }) => {
-      const key = { key: known.intent, fingerprint: known.fingerprint, first: false };
-      storage.kv.put("command", accept({ ...order, id: orphan.toString() }, Date.now() - 10_000, key));
-      await storage.setAlarm(Date.now() + 60_000);
-    });
-    expect((await api.get(`${commands}/${orphan}`)).status).toBe(200);
-
-    await runDurableObjectAlarm(env.COMMANDS.get(orphan));
-
-    expect((await api.get(`${commands}/${orphan}`)).status).toBe(404);
+    await evict(command);
+    expect((await api.get(`/v1.0${command}`)).body).toMatchObject({ status: "requesting" });
     await device.connects();
-    expect((await device.receives()).id).toBe(body.id);
-    await api.reaches(`/me/devices/${device.id}/commands/${body.id}`, "sentToTarget");
+    expect((await device.receives()).id).toBe(command.split("/").at(-1));
+    await api.reaches(command, "sentToTarget");
     expect(device.untaken).toEqual([]);
   });
 
-  test("frees the key of a command that was listed, and whose creation then failed", async () => {
+  test("before what the device said was told does not lose that: it says it of a command that has an object then", async () => {
     const api = new Api();
-    const device = await Device.registered(api);
-    const commands = `/v1.0/me/devices/${device.id}/commands`;
-    const headers = { "Idempotency-Key": "again" };
-    const { body } = await api.post(commands, APP_SERVICE, headers);
-    await runInDurableObject(objectOf(`/${body.id}`), (_, { storage }) => storage.deleteAll());
-    await evictDurableObject(objectOf(`/${body.id}`));
-    const again = await api.post(commands, APP_SERVICE, headers);
-    expect([again.status, again.headers.get("Idempotency-Replayed")]).toEqual([201, null]);
-    expect(again.body.id).not.toBe(body.id);
+    const device = await Device.connected(api);
+    const command = await api.send(device, APP_SERVICE);
+    const { id } = await device.receives();
+    const list = env.DEVICES.get(env.DEVICES.idFromString(device.id));
+    await list.describe("");
+    await evictDurableObject(list);
+    device.answers(id, { done: true });
+    expect(await api.reaches(command, "completed")).toMatchObject({ responsePayload: { done: true } });
   });
 
   test("after the end is mended: the list learns how the command ended, though the device never comes", async () => {
@@ -208,6 +196,7 @@ describe("a crash between a command and its device's list", () => {
     const api = new Api();
     const device = await Device.registered(api);
     const command = await api.send(device, LAUNCH_URI);
+    await introduced(api, command);
     expect(await objectOf(command).claim("gone")).toMatchObject({ type: "deliver" });
     await objectOf(command).released();
     const { body } = await api.request("POST", `/v1.0${command}/cancel`);
@@ -220,10 +209,11 @@ describe("the alarm", () => {
     const api = new Api();
     const device = await Device.registered(api);
     const command = await api.send(device, { ...LAUNCH_URI, deliveryTimeout: "PT1M" });
-    await wakes(command, 59_000);
+    await introduced(api, command);
+    await wakes(command, 55_000);
     await api.reaches(command, "requesting");
     expect(await alarmOf(command)).not.toBeNull();
-    await wakes(command, 2_000);
+    await wakes(command, 5_000);
     expect(await api.reaches(command, "expired")).toMatchObject({ error: "DeliveryTimedOut" });
     // The device never sees it.
     vi.useRealTimers();
@@ -317,4 +307,20 @@ test("a command for a device that does not exist leaves nothing behind", async (
   const api = new Api();
   const { status } = await api.post(`/v1.0/me/devices/${env.DEVICES.newUniqueId()}/commands`, LAUNCH_URI);
   expect(status).toBe(404);
+});
+
+test("an order that is accepted twice, as a lost answer has it, is one command, also where it has ended", async () => {
+  const api = new Api();
+  const device = await Device.registered(api);
+  const account = await runInDurableObject(
+    env.DEVICES.get(env.DEVICES.idFromString(device.id)),
+    (_, { storage }) => storage.kv.get<DeviceRecord>("device")?.account ?? "",
+  );
+  const id = env.COMMANDS.newUniqueId().toString();
+  const order: Order = { ...ORDER, id, account, device: device.id, whenOffline: "fail" };
+  const list = env.DEVICES.get(env.DEVICES.idFromString(device.id));
+  const first = await list.accept(order, null, 5_000);
+  await api.reaches(`/me/devices/${device.id}/commands/${id}`, "failedToSend");
+  expect(await list.accept(order, null, 0)).toEqual(first);
+  expect((await api.get(`/v1.0/me/devices/${device.id}/commands`)).body.value).toHaveLength(1);
 });

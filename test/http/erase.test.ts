@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { DeviceObject } from "../../src/device/device-object.ts";
-import { Clock, objectOf } from "../clock.ts";
+import { Clock, deviceOf, objectOf } from "../clock.ts";
 import { PATIENTLY } from "../patience.ts";
 import { Receiver } from "../post-back/receiver.ts";
 import { type Answer, APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
@@ -232,7 +232,8 @@ describe("a command that ended thirty days ago", () => {
     const device = await Device.registered(api);
     const command = await api.send(device, { ...LAUNCH_URI, deliveryTimeout: "P20D" });
     clock.moves(20 * DAY);
-    await runDurableObjectAlarm(objectOf(command));
+    // Until it is handed over, its device's object looks after it.
+    await runDurableObjectAlarm(deviceOf(command));
     await clock.as(api).reaches(command, "expired");
     clock.moves(29 * DAY);
     await runDurableObjectAlarm(objectOf(command));

@@ -1,6 +1,6 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Clock, objectOf } from "../clock.ts";
+import { Clock, deviceOf, objectOf } from "../clock.ts";
 import { APP_SERVICE, Api, Device, type Json, LAUNCH_URI } from "../stage.ts";
 
 /** What a command's history tells people: every entry, why it stands where it does, what happens next and when. */
@@ -192,7 +192,7 @@ describe("the history of a command that has ended", () => {
   test("of a waiting command that nobody fetched tells the whole way", async () => {
     const { api, command } = await waiting();
     clock.moves(60 * MINUTE);
-    await runDurableObjectAlarm(objectOf(command));
+    await runDurableObjectAlarm(deviceOf(command));
     const history = await historyOf(api, command);
     expect(history.value.map(({ status }: Json) => status)).toEqual(["requesting", "requesting", "expired"]);
     expect(history.explanation).toMatch(/could not be delivered/);

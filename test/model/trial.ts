@@ -138,10 +138,11 @@ export class Trial {
     this.reality.clockShows(now);
   }
 
-  /** Something always stands behind a command that has not ended: its alarm rings by the time that its history names. */
+  /** Something always stands behind a command: its own alarm, or its device's, rings by the time that its history names. */
   #requireAlarms(alarms: { name: string | null; at: number }[]): void {
     for (const command of this.world.commands) {
-      const alarm = alarms.find(({ name }) => name === command.name);
+      // The earliest come first.
+      const alarm = alarms.find(({ name }) => name === command.name || name === null);
       const due = nextActionAt(command);
       if (alarm === undefined || alarm.at > Math.max(due, this.reality.now + 1_000))
         throw this.#failure(`The alarm of ${command.name} rings ${alarm?.at ?? "never"}, due is ${due}.`);

@@ -76,6 +76,8 @@ export interface Expected {
   late: number;
   /** It was claimed, and is being written to the connection. */
   inFlight: boolean;
+  /** It has no object of its own yet, and no alarm: its device's object looks after it. */
+  newcomer: boolean;
   /** The connection that took it last. */
   connection: number | null;
   sentAt: number;

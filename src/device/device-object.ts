@@ -3,13 +3,14 @@ import type { AccountObject } from "../account/account-object.ts";
 import type { EndedStatus, Intent, Order, Status } from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
 import type { Introduction } from "../command/introduction.ts";
-import { HANDSHAKE_PAUSE_MS, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
+import { HANDSHAKE_PAUSE_MS, LISTING_BYTES_MAX, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
 import type { DeviceProperties, DeviceRecord, DeviceStatus, DeviceView } from "./device.ts";
 import { DeviceStore, type Page } from "./device-store.ts";
 import { Dispatch } from "./dispatch.ts";
+import { introductionOf } from "./newcomers.ts";
 import { Polls } from "./poll.ts";
 import {
   CLOSE,
@@ -97,7 +98,8 @@ export class DeviceObject extends DurableObject<Env> {
 
   /**
    * At most `top` of the device's commands before a place, the newest first, and the place where the next page
-   * begins. `status` narrows to those that ended so, or, where it is a live one, to those that have not ended.
+   * begins. `status` narrows to those that ended so, or, where it is a live one, to those that have not ended. Those
+   * that only wait are told along, as long as they are not too much for one answer: nobody need be asked for them.
    */
   commands(
     account: string,
@@ -105,7 +107,16 @@ export class DeviceObject extends DurableObject<Env> {
     top: number,
     status: Status | null,
   ): ({ ok: true } & Page) | Unknown {
-    return this.#of(account) === undefined ? UNKNOWN : { ok: true, ...this.#store.page(before, top, status) };
+    if (this.#of(account) === undefined) return UNKNOWN;
+    const { commands, next } = this.#store.page(before, top, status);
+    let bytes = 0;
+    const told = commands.map((listed) => {
+      const newcomer = bytes > LISTING_BYTES_MAX ? undefined : this.#store.newcomer(listed.id);
+      if (newcomer === undefined || newcomer.stage === "leaving") return listed;
+      bytes += newcomer.order.task.payload.length;
+      return { ...listed, introduction: introductionOf(newcomer) };
+    });
+    return { ok: true, commands: told, next };
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   type Report,
   type Status,
 } from "../command/command.ts";
+import type { Introduction } from "../command/introduction.ts";
 import type { DeviceRecord } from "./device.ts";
 
 /** Places from the end of the list in which a repeated acceptance is looked for: it comes within milliseconds. */
@@ -49,6 +50,8 @@ export interface Newcomer {
 export interface Listed {
   id: string;
   place: number;
+  /** Where all there is to it stands in the list, and was asked for. */
+  introduction?: Introduction;
 }
 
 /** A page of a device's list; `next` is the place that the next one is to be before, null after the last. */

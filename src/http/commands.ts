@@ -2,6 +2,7 @@ import type { Context, Hono } from "hono";
 import { ENDED, LIVE, type Status } from "../command/command.ts";
 import { COMMAND_MEMBERS, commandEntity } from "../command/entity.ts";
 import { type Asker, type CommandView, viewOf } from "../command/handover.ts";
+import { introduced } from "../command/introduction.ts";
 import { accept } from "../command/transition.ts";
 import type { Page } from "../device/device-store.ts";
 import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX, LISTING_BYTES_MAX, LISTING_WINDOW } from "../limits.ts";
@@ -133,7 +134,11 @@ async function readPage(
     const found = await Promise.all(
       listed
         .slice(begin, begin + window)
-        .map(({ id }) => reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read(asker))),
+        .map(async ({ id, introduction }) =>
+          introduction === undefined
+            ? await reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read(asker))
+            : { ok: true as const, command: viewOf(introduced(introduction).command) },
+        ),
     );
     for (const [index, read] of found.entries()) {
       // The device's list knows how a command has ended; what a live one is doing only its own object knows.

@@ -214,6 +214,20 @@ const ROADS: Record<string, Road> = {
     requests: 5,
     messages: 2,
   },
+  "listing what waits": {
+    presence: "disconnected",
+    first: async (stage) => {
+      for (let count = 0; count < 3; count++) await stage.sends();
+    },
+    way: async (stage) => {
+      const { body } = await stage.api.get(`/v1.0/me/devices/${stage.device.id}/commands`);
+      expect(body.value.map(({ status }: { status: string }) => status)).toEqual(Array(3).fill("requesting"));
+    },
+    rows: 0,
+    // The device's list knows all of them.
+    requests: 1,
+    messages: 0,
+  },
   "cancelled before the device has it": {
     presence: "disconnected",
     way: async (stage) => {

@@ -63,6 +63,8 @@ export class Device {
   /** A try is under way, from signing its token to its success or the last word about its failure. */
   #trying: boolean = false;
   #failures = 0;
+  /** How the connection in use ended that a try under way may have replaced: told only if that try fails. */
+  #superseded: Ending | null = null;
   /** The next try: a retry, or a renewal. */
   #forgetNextTry = (): void => {};
   #presence: Presence = "active";
@@ -170,7 +172,8 @@ export class Device {
   }
 
   #opened(connection: Connection, life: AbortSignal): void {
-    const renewed = this.#current !== null;
+    const renewed = this.#current !== null || this.#superseded !== null;
+    this.#superseded = null;
     this.#current?.retire();
     this.#current = connection;
     this.#trying = false;
@@ -185,6 +188,11 @@ export class Device {
   #failed(ending: Ending, life: AbortSignal): void {
     const { code, reason, rejection } = ending;
     this.#trying = false;
+    if (this.#superseded !== null) {
+      const { code, reason } = this.#superseded;
+      this.#superseded = null;
+      this.#emit({ type: "disconnected", code, reason, retryInMs: 0 });
+    }
     if (rejection !== null) this.#emit({ type: "rejected", ...rejection });
     if (rejection?.reason === "deviceUnknown") {
       this.#end("unregistered", "The service does not know this device.");
@@ -206,8 +214,10 @@ export class Device {
     if (rejection !== null) this.#emit({ type: "rejected", ...rejection });
     if (code === CLOSE.unregistered || rejection?.reason === "deviceUnknown") {
       end("unregistered", "The device was unregistered.");
+    } else if (this.#trying && code === CLOSE.replaced) {
+      // Its successor has probably replaced it before this end hears that the successor is open.
+      this.#superseded = ending;
     } else if (this.#trying) {
-      // Its successor may have replaced it (4001) before this end hears that the successor is open.
       this.#emit({ type: "disconnected", code, reason, retryInMs: 0 });
     } else if (code === CLOSE.replaced) {
       end("replaced", "Another process is connected as this device; two would fight over the connection.");
@@ -254,6 +264,7 @@ export class Device {
     this.#life.abort();
     this.#life = null;
     this.#trying = false;
+    this.#superseded = null;
     this.#forgetNextTry();
     this.#over = this.#close();
     this.#whenConnected.reject(new Error(message));

@@ -145,6 +145,8 @@ export class ActingService {
   refusesWith: number | null = null;
   /** Refuses handshakes only, as a proxy on the way might. */
   refusesHandshakes: boolean = false;
+  /** Handshakes are answered when this has resolved. */
+  answersHandshakes: Promise<void> = Promise.resolve();
   /** Selects no subprotocol but the token's, as a foreign server might. */
   confused: boolean = false;
   /** Closes the older connection when a newer one comes. */
@@ -162,7 +164,8 @@ export class ActingService {
       handleProtocols: (offered) => (this.confused ? ([...offered][1] ?? false) : SUBPROTOCOL),
       verifyClient: ({ req }, decide) => {
         this.#check(req).then(
-          (payload) => {
+          async (payload) => {
+            await this.answersHandshakes;
             claims.set(req, payload);
             const status = this.refusesWith ?? (this.refusesHandshakes ? 502 : null);
             decide(status === null, status ?? undefined);

@@ -270,12 +270,29 @@ describe("renewal", () => {
   });
 
   test("survives that the old connection hears of its replacement first", async () => {
-    const { line, service, told, clock } = await connected(SHORT);
+    const { line, service, told, clock, events } = await connected(SHORT);
     service.replaces = false;
     clock.advance(RENEWAL_MS);
     line.closesWith(CLOSE.replaced);
     await service.connections.next();
-    await told("connected");
+    expect(await told("connected")).toEqual({ type: "connected", renewed: true });
+    expect(events.left).not.toContainEqual(expect.objectContaining({ type: "disconnected" }));
+  });
+
+  test("that replaces the old connection and fails all the same leaves the device disconnected", async () => {
+    const { line, service, device, told, clock } = await connected(SHORT);
+    const { promise, resolve: answer } = Promise.withResolvers<void>();
+    service.answersHandshakes = promise;
+    service.refusesWith = 503;
+    clock.advance(RENEWAL_MS);
+    line.closesWith(CLOSE.replaced);
+    await expect.poll(() => isConnected(device)).toBe(false);
+    answer();
+    expect(await told("disconnected")).toMatchObject({ code: CLOSE.replaced, retryInMs: 0 });
+    const { retryInMs } = await told("disconnected");
+    service.refusesWith = null;
+    clock.advance(retryInMs);
+    expect(await told("connected")).toEqual({ type: "connected", renewed: false });
   });
 
   test("that fails leaves the old connection in use, and is tried again", async () => {
@@ -373,3 +390,16 @@ test("a device with much to say keeps below what the service calls a flood", asy
   for (let i = 0; i < 4; i++) clock.advance(100);
   for (let i = 0; i < 200; i++) await line.hears();
 });
+
+/** Whether the device says so now, rather than some time. */
+async function isConnected(device: Device): Promise<boolean> {
+  let connected = false;
+  device.connected().then(
+    () => {
+      connected = true;
+    },
+    () => {},
+  );
+  await new Promise(setImmediate);
+  return connected;
+}

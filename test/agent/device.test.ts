@@ -291,7 +291,7 @@ describe("renewal", () => {
     expect(await told("disconnected")).toMatchObject({ code: CLOSE.replaced, retryInMs: 0 });
     const { retryInMs } = await told("disconnected");
     service.refusesWith = null;
-    clock.advance(retryInMs);
+    clock.advance(retryInMs ?? 0);
     expect(await told("connected")).toEqual({ type: "connected", renewed: false });
   });
 

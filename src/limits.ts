@@ -154,13 +154,24 @@ export const POLL_GAP_MS = 2 * SECOND;
 /** Milliseconds from the first frame of a poll's answer to its sending: what is sent in one breath goes together. */
 export const POLL_BURST_MS = 5;
 
-// ---- Handing over ----
+// ---- Commands that stay in their device's list ----
 
 /**
- * Milliseconds after a hand-over in which what the device says is gathered: a device that is there acknowledges, and
- * often answers, within them, and the command's object is then made with all of it, in one row.
+ * Milliseconds after a hand-over for which a command stays in its device's list: a device that is there answers most
+ * within them, and what ends so soon is written once, and needs no object of its own. A caller who asks for it
+ * meanwhile ends the wait. The device's object stays in memory for it: a second costs less than two rows.
  */
-export const GATHERING_MS = 5;
+export const STAY_MS = SECOND;
+/** The same where more is at stake: each status is posted back, or many are on their way. */
+export const STAY_BRIEFLY_MS = 5;
+/** Commands on their way, and UTF-16 units of their payloads, above which each stays only briefly. */
+export const IN_FLIGHT_MAX = 256;
+export const IN_FLIGHT_LENGTH_MAX = 8 * KIB * KIB;
+/** UTF-16 units of payload and response payload, and history entries, above which a command does not stay. */
+export const RESIDENT_LENGTH_MAX = 8 * KIB;
+export const RESIDENT_ENTRIES_MAX = 50;
+/** Bytes of a device's database above which no command stays: the platform's 10 GB, less a fifth. */
+export const RESIDENT_BYTES_TOTAL_MAX = 8e9;
 
 // ---- Floods ----
 

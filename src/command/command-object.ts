@@ -1,8 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { DeviceObject } from "../device/device-object.ts";
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
-import { objectId, reach } from "../reach.ts";
-import { wakeAt } from "./clocks.ts";
 import { awaitsOffer, type Command, type EndedStatus, hasEnded, type Report } from "./command.ts";
 import {
   type Asker,
@@ -10,13 +7,13 @@ import {
   type CommandView,
   deliveryOf,
   type History,
+  historyOf,
   isOf,
   type Receipt,
   UNKNOWN,
   type Unknown,
   viewOf,
 } from "./handover.ts";
-import { type Introduction, introduced } from "./introduction.ts";
 import { assertPresent, Lifecycle } from "./lifecycle.ts";
 
 /**
@@ -34,54 +31,36 @@ export class CommandObject extends DurableObject<Env> {
   }
 
   /** The command as it stands. Writes nothing. */
-  async read(asker: Asker): Promise<{ ok: true; command: CommandView } | Unknown> {
-    const command = await this.#peek(asker);
+  read(asker: Asker): { ok: true; command: CommandView } | Unknown {
+    const command = this.#of(asker);
     return command === undefined ? UNKNOWN : { ok: true, command: viewOf(command) };
   }
 
   /** The command when it has ended, or after so many milliseconds as it stands. */
   async wait(asker: Asker, milliseconds: number): Promise<{ ok: true; command: CommandView } | Unknown> {
-    if ((await this.#open(asker)) === undefined) return UNKNOWN;
+    if (this.#of(asker) === undefined) return UNKNOWN;
     await this.#life.end(milliseconds);
-    return await this.read(asker);
+    return this.read(asker);
   }
 
   /** The entries after a sequence as they come, as lines of JSON (`Sighting`); null where none will. */
-  async watch(
-    asker: Asker,
-    after: number,
-  ): Promise<{ ok: true; sightings: ReadableStream<Uint8Array> | null } | Unknown> {
-    const command = await this.#open(asker);
-    if (command === undefined) return UNKNOWN;
-    const isOver = hasEnded(command.state) && command.history.length <= after;
-    return {
-      ok: true,
-      sightings: isOver ? null : this.#life.watchers.stream(() => this.#life.load(), after),
-    };
+  watch(asker: Asker, after: number): { ok: true; sightings: ReadableStream<Uint8Array> | null } | Unknown {
+    if (this.#of(asker) === undefined) return UNKNOWN;
+    return { ok: true, sightings: this.#life.watchers.stream(() => this.#life.load(), after) };
   }
 
   /** Every entry of its history, the oldest first. Writes nothing. */
-  async history(asker: Asker): Promise<({ ok: true } & History) | Unknown> {
-    const command = await this.#peek(asker);
-    if (command === undefined) return UNKNOWN;
-    const { history: entries, postBacks } = command;
-    // Telling the device's object once more is nobody's business but theirs.
-    return {
-      ok: true,
-      command: viewOf(command),
-      entries,
-      postBacks,
-      wakeAt: wakeAt({ ...command, settleAt: null }),
-    };
+  history(asker: Asker): ({ ok: true } & History) | Unknown {
+    const command = this.#of(asker);
+    return command === undefined ? UNKNOWN : { ok: true, ...historyOf(command) };
   }
 
   /** Asks to cancel; `conflict` where it has ended. */
   async cancel(
     asker: Asker,
   ): Promise<{ ok: true; command: CommandView } | Unknown | { ok: false; reason: "ended" }> {
-    if ((await this.#open(asker)) === undefined) return UNKNOWN;
     return await this.#life.inTurn(async () => {
-      const command = this.#life.load();
+      const command = this.#of(asker);
       if (command === undefined) return UNKNOWN;
       if (hasEnded(command.state)) return { ok: false, reason: "ended" };
       await this.#life.apply({ type: "cancelRequested", inFlight: Date.now() < this.#claimedUntil });
@@ -91,11 +70,8 @@ export class CommandObject extends DurableObject<Env> {
 
   /** Erases a command that has ended, with its payload, response and history. */
   async erase(asker: Asker): Promise<{ ok: true } | Unknown | { ok: false; reason: "live" }> {
-    const found = await this.#peek(asker);
-    if (found === undefined) return UNKNOWN;
-    if (!hasEnded(found.state)) return { ok: false, reason: "live" };
     return await this.#life.inTurn(async () => {
-      const command = this.#life.load();
+      const command = this.#of(asker);
       if (command === undefined) return UNKNOWN;
       if (!hasEnded(command.state)) return { ok: false, reason: "live" };
       await this.#life.forget(command);
@@ -105,10 +81,10 @@ export class CommandObject extends DurableObject<Env> {
 
   // ---- For its device's object ----
 
-  /** The device's object introduces the command, and learns whether it has ended. Repeating it is harmless. */
-  begin(introduction: Introduction): Promise<EndedStatus | null> {
+  /** The command moves in; its device's object learns whether it has ended. Repeating it is harmless. */
+  begin(command: Command): Promise<EndedStatus | null> {
     return this.#life.inTurn(async () => {
-      const { state } = this.#life.begin(introduction);
+      const { state } = this.#life.begin(command);
       return hasEnded(state) ? state.status : null;
     });
   }
@@ -179,29 +155,9 @@ export class CommandObject extends DurableObject<Env> {
     return this.#life.ring();
   }
 
-  /** The asker's command. One that was not introduced yet is known to its device's object alone, and only looked at. */
-  async #peek(asker: Asker): Promise<Command | undefined> {
-    const known = this.#life.load();
-    if (known !== undefined) return isOf(known, asker) ? known : undefined;
-    const introduction = await this.#ask(asker, (stub) => stub.peek(asker.account, this.ctx.id.toString()));
-    // It may have been introduced meanwhile.
-    const command = this.#life.load() ?? (introduction && introduced(introduction).command);
-    return command !== undefined && command !== null && isOf(command, asker) ? command : undefined;
-  }
-
-  /** The asker's command, introduced. */
-  async #open(asker: Asker): Promise<Command | undefined> {
-    if (this.#life.load() === undefined)
-      await this.#ask(asker, (stub) => stub.introduce(asker.account, this.ctx.id.toString()));
+  /** The asker's command. */
+  #of(asker: Asker): Command | undefined {
     const command = this.#life.load();
     return command !== undefined && isOf(command, asker) ? command : undefined;
-  }
-
-  async #ask<R>(
-    { device }: Asker,
-    call: (stub: DurableObjectStub<DeviceObject>) => R,
-  ): Promise<Awaited<R> | null> {
-    const id = objectId(this.env.DEVICES, device);
-    return id === null ? null : await reach(this.env.DEVICES, id, call);
   }
 }

@@ -220,3 +220,9 @@ export function isRunning(state: State): state is In<"executing" | "custom"> {
 export function hasEnded(state: State): state is Extract<State, { status: EndedStatus }> {
   return (ENDED as readonly Status[]).includes(state.status);
 }
+
+/** What a command takes up, nearly: its payload and its response payload, as UTF-16 units of JSON. */
+export function payloadLength({ order, state }: Pick<Command, "order" | "state">): number {
+  const response = state.status === "completed" ? (state.responsePayload?.length ?? 0) : 0;
+  return order.task.payload.length + response;
+}

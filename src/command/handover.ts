@@ -1,3 +1,4 @@
+import { wakeAt } from "./clocks.ts";
 import type { Command, EndedStatus, Entry, PostBacks, Status, Task } from "./command.ts";
 import type { Event } from "./transition.ts";
 
@@ -51,8 +52,8 @@ export type Refusal =
 
 /** What a connection that has come for a command is to do about it. */
 export type Claim =
-  /** It has no object of its own yet: the device's object hands it over itself. */
-  | { type: "newcomer" }
+  /** It has no object of its own: the device's object hands it over itself. */
+  | { type: "resident" }
   | { type: "deliver"; delivery: Delivery }
   | { type: "cancel" }
   | { type: "nothing" }
@@ -70,6 +71,13 @@ export interface Receipt {
 
 export function viewOf({ history: _, postBacks: __, ...command }: Command): CommandView {
   return command;
+}
+
+/** What there is to be told of a command. */
+export function historyOf(command: Command): History {
+  const { history: entries, postBacks } = command;
+  // Telling the device's object once more is nobody's business but theirs.
+  return { command: viewOf(command), entries, postBacks, wakeAt: wakeAt({ ...command, settleAt: null }) };
 }
 
 export function isOf({ order }: Command, asker: Asker): boolean {

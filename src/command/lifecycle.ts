@@ -2,12 +2,12 @@ import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { type Command, hasEnded } from "./command.ts";
-import type { Decision, Effect } from "./decision.ts";
+import { decide } from "./decide.ts";
+import type { Effect } from "./decision.ts";
 import { deliveryOf, eventOf } from "./handover.ts";
-import { type Introduction, introduced } from "./introduction.ts";
 import { nextOwed } from "./outbox.ts";
 import { sendPostBack } from "./post-back-sender.ts";
-import { type Event, transition } from "./transition.ts";
+import type { Event } from "./transition.ts";
 import { Watchers } from "./watchers.ts";
 
 const COMMAND = "command";
@@ -33,13 +33,12 @@ export class Lifecycle {
     this.#env = env;
   }
 
-  /** The command is introduced by its device's object. One that is known already stays as it is. */
-  begin(introduction: Introduction): Command {
+  /** The command moves in from its device's list. One that is known already stays as it is. */
+  begin(command: Command): Command {
     const standing = this.load();
     if (standing !== undefined) return standing;
-    const { command, effects } = introduced(introduction);
     this.#commit(command);
-    this.#postIfOwed(effects);
+    this.#postIf(nextOwed(command) !== undefined);
     return command;
   }
 
@@ -76,34 +75,15 @@ export class Lifecycle {
   decide(event: Event, isSettled = false): Effect[] {
     const before = this.load();
     if (before === undefined) return [];
-    const { command, effects } = this.#transition(before, event);
+    const { command, effects } = decide(before, event);
     if (command !== before) this.#commit(isSettled ? { ...command, settleAt: null } : command);
-    this.#postIfOwed(effects);
+    this.#postIf(effects.some(({ type }) => type === "postBack"));
     return effects;
   }
 
-  #postIfOwed(effects: readonly Effect[]): void {
+  #postIf(isOwed: boolean): void {
     // Not awaited: a receiver that is slow, or hangs, holds up neither this step nor the next.
-    if (effects.some(({ type }) => type === "postBack")) this.#ctx.waitUntil(this.#post());
-  }
-
-  /** What becomes of the command; a fault of the service itself ends it as `error`, and nothing else does. */
-  #transition(before: Command, event: Event): Decision {
-    try {
-      return transition(before, event, Date.now());
-    } catch (error) {
-      console.error({
-        event: "transitionFailed",
-        command: before.order.id,
-        on: event.type,
-        error: String(error),
-      });
-      return transition(
-        before,
-        { type: "faulted", message: "The service failed; its log says why." },
-        Date.now(),
-      );
-    }
+    if (isOwed) this.#ctx.waitUntil(this.#post());
   }
 
   async apply(event: Event): Promise<void> {
@@ -218,9 +198,9 @@ export class Lifecycle {
   }
 
   /** Takes the command off its device's list, then erases it. */
-  async forget({ order, place }: Command): Promise<void> {
+  async forget({ order }: Command): Promise<void> {
     await reach(this.#env.DEVICES, this.#env.DEVICES.idFromString(order.device), (stub) =>
-      stub.forget(order.id, place),
+      stub.forget(order.id),
     );
     await this.erase();
   }

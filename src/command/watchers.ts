@@ -45,9 +45,12 @@ export class Watchers {
 
   /**
    * Every entry of the history after `after`, as it comes, as lines of JSON (`Sighting`); empty lines are signs of
-   * life. Ends when the command has ended, or is no more. Reading drives it: a slow reader piles nothing up.
+   * life. Ends when the command has ended, or is no more; null where that is so already, and all is told. Reading
+   * drives it: a slow reader piles nothing up.
    */
-  stream(load: () => Command | undefined, after: number): ReadableStream<Uint8Array> {
+  stream(load: () => Command | undefined, after: number): ReadableStream<Uint8Array> | null {
+    const standing = load();
+    if (standing === undefined || (hasEnded(standing.state) && standing.history.length <= after)) return null;
     const encoder = new TextEncoder();
     const left = new AbortController();
     let told = after;

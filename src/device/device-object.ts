@@ -1,16 +1,22 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccountObject } from "../account/account-object.ts";
-import type { EndedStatus, Intent, Order, Status } from "../command/command.ts";
+import {
+  type Command,
+  type EndedStatus,
+  hasEnded,
+  type Intent,
+  type Order,
+  payloadLength,
+  type Status,
+} from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
-import type { Introduction } from "../command/introduction.ts";
 import { HANDSHAKE_PAUSE_MS, LISTING_BYTES_MAX, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
 import type { DeviceProperties, DeviceRecord, DeviceStatus, DeviceView } from "./device.ts";
-import { DeviceStore, type Page } from "./device-store.ts";
+import { DeviceStore, type Listed, type Page } from "./device-store.ts";
 import { Dispatch } from "./dispatch.ts";
-import { introductionOf } from "./newcomers.ts";
 import { Polls } from "./poll.ts";
 import {
   CLOSE,
@@ -99,35 +105,38 @@ export class DeviceObject extends DurableObject<Env> {
   /**
    * At most `top` of the device's commands before a place, the newest first, and the place where the next page
    * begins. `status` narrows to those that ended so, or, where it is a live one, to those that have not ended. Those
-   * that only wait are told along, as long as they are not too much for one answer: nobody need be asked for them.
+   * without an object of their own are told along; a page of them ends where it would grow too large.
    */
-  commands(
+  async commands(
     account: string,
     before: number,
     top: number,
     status: Status | null,
-  ): ({ ok: true } & Page) | Unknown {
+  ): Promise<({ ok: true } & Page) | Unknown> {
     if (this.#of(account) === undefined) return UNKNOWN;
     const { commands, next } = this.#store.page(before, top, status);
-    let bytes = 0;
-    const told = commands.map((listed) => {
-      const newcomer = bytes > LISTING_BYTES_MAX ? undefined : this.#store.newcomer(listed.id);
-      if (newcomer === undefined || newcomer.stage === "leaving") return listed;
-      bytes += newcomer.order.task.payload.length;
-      return { ...listed, introduction: introductionOf(newcomer) };
-    });
+    const told: Listed[] = [];
+    let length = 0;
+    for (const listed of commands) {
+      const command = await this.#dispatch.find(listed.id);
+      length += command === null ? 0 : payloadLength(command);
+      if (length > LISTING_BYTES_MAX && told.length > 0)
+        return { ok: true, commands: told, next: told.at(-1)?.place ?? null };
+      told.push(command === null ? listed : { ...listed, command });
+    }
     return { ok: true, commands: told, next };
   }
 
   /**
    * Accepts an order: the command is durable before the device hears of it, and is handed over if the device is there
-   * and nothing waits before it. Answers when it has ended, or after `waitMs`. Repeating the call is harmless.
+   * and nothing waits before it. Where the caller waits it answers at the command's end, or after `waitMs`, and tells
+   * the command, unless that has an object of its own by then. Repeating the call is harmless.
    */
   async accept(
     order: Order,
     intent: Intent | null,
     waitMs: number,
-  ): Promise<{ ok: true; acceptedAt: number } | ({ ok: false } & Refusal)> {
+  ): Promise<{ ok: true; acceptedAt: number; command: Command | null } | ({ ok: false } & Refusal)> {
     // Between two polls a device is not away.
     if (this.#of(order.account) !== undefined && this.#current() === undefined) await this.#polls.whenBack();
     const alarmAt = await this.#alarm();
@@ -138,8 +147,35 @@ export class DeviceObject extends DurableObject<Env> {
     // Whatever breaks off, it is looked after when its time for delivery is over at the latest.
     const deliverBy = accepted.acceptedAt + order.deliveryTimeoutMs;
     if (alarmAt === null || alarmAt > deliverBy) this.#setAlarm(deliverBy);
-    if (waitMs > 0) await this.#dispatch.ended(order.id, waitMs);
-    return accepted;
+    if (waitMs === 0) return { ...accepted, command: null };
+    return { ...accepted, command: await this.#dispatch.find(order.id, waitMs) };
+  }
+
+  /**
+   * A command that has no object of its own, at its end if that comes within `waitMs`; null where it has one, or is
+   * none of the account's. One of a device that was unregistered remains its owner's.
+   */
+  async read(account: string, command: string, waitMs: number): Promise<Command | null> {
+    return this.#store.device?.account === account ? await this.#dispatch.find(command, waitMs) : null;
+  }
+
+  /** As `read`, but a command that has not ended gets an object of its own, where it can be watched. */
+  async release(account: string, command: string): Promise<Command | null> {
+    return this.#store.device?.account === account ? await this.#dispatch.release(command) : null;
+  }
+
+  /** Asks to cancel a command; null where its own object is to be asked. */
+  async withdraw(account: string, command: string): Promise<{ command: Command; wasLive: boolean } | null> {
+    return this.#store.device?.account === account ? await this.#dispatch.cancel(command) : null;
+  }
+
+  /** Erases a command that has ended; null where its own object is to be asked. */
+  async erase(account: string, command: string): Promise<"erased" | "live" | null> {
+    const found = await this.read(account, command, 0);
+    if (found === null) return null;
+    if (!hasEnded(found.state)) return "live";
+    await this.forget(command);
+    return "erased";
   }
 
   // ---- For the command's object ----
@@ -147,22 +183,6 @@ export class DeviceObject extends DurableObject<Env> {
   /** Hands a command over again; null where the device is no more. */
   offer(account: string, delivery: Delivery): Handover | null {
     return this.#of(account) === undefined ? null : this.#dispatch.offer(delivery);
-  }
-
-  /** A command of the account that has no object of its own yet, for reading it; null where it has, or is none. */
-  async peek(account: string, command: string): Promise<Introduction | null> {
-    // One of a device that was unregistered is its owner's until it has been told.
-    if (this.#store.device?.account !== account) return null;
-    return await this.#dispatch.newcomer(command);
-  }
-
-  /** Introduces a command of the account to its own object, which will do more than read it. */
-  async introduce(account: string, command: string): Promise<void> {
-    if (this.#store.device?.account !== account) return;
-    // One that is being handed over is introduced by asking for it.
-    if ((await this.#dispatch.newcomer(command)) === null) return;
-    const newcomer = this.#store.newcomer(command);
-    if (newcomer !== undefined) await this.#dispatch.introduce(newcomer);
   }
 
   /** Whether a connection is alive. The first question sends `ping`; a `ping` left unanswered closes the connection. */
@@ -186,8 +206,10 @@ export class DeviceObject extends DurableObject<Env> {
   }
 
   /** The command is being erased: it leaves the list. */
-  forget(command: string, place: number | null): void {
-    if (this.#store.device !== undefined) this.#dispatch.forget(command, place);
+  async forget(command: string): Promise<void> {
+    if (this.#store.device === undefined) return;
+    this.#dispatch.forget(command);
+    await this.#eraseIfOver();
   }
 
   /** The command has ended without the device's word. */
@@ -304,11 +326,13 @@ export class DeviceObject extends DurableObject<Env> {
     const device = this.#store.device;
     if (device === undefined) return;
     try {
-      if (device.removed) return await this.#finishRemoval(device);
-      await this.#dispatch.introduceOverdue(Date.now());
+      if (device.removed) await this.#finishRemoval(device);
+      else await this.#dispatch.lookAfterOverdue(Date.now());
       await this.#dispatch.tellKept();
-      const { deliverBy } = this.#store;
-      if (deliverBy !== null) await this.#wakeBy(deliverBy);
+      this.#store.sweep(Date.now());
+      const { due } = this.#store;
+      if (due !== null) await this.#wakeBy(due);
+      if (device.removed) return await this.#eraseIfOver();
       const connection = this.#socket();
       if (connection === undefined) return;
       if (connection.expiresAt <= Date.now()) {
@@ -357,7 +381,12 @@ export class DeviceObject extends DurableObject<Env> {
   async #finishRemoval(device: DeviceRecord): Promise<void> {
     await this.#tellAccount(device, (stub) => stub.remove(this.#id));
     await this.#dispatch.tellRemoval();
-    await this.#store.erase();
+    await this.#eraseIfOver();
+  }
+
+  /** A device that was unregistered keeps its list until the last of its commands is erased. */
+  async #eraseIfOver(): Promise<void> {
+    if (this.#store.device?.removed === true && this.#store.isEmpty) await this.#store.erase();
   }
 
   get #id(): string {

@@ -1,29 +1,36 @@
+import { eraseAt } from "../command/clocks.ts";
 import {
+  type Command,
   ENDED,
   type EndedStatus,
+  hasEnded,
   type Intent,
-  type Order,
   type Report,
   type Status,
 } from "../command/command.ts";
-import type { Introduction } from "../command/introduction.ts";
+import { RESIDENT_BYTES_TOTAL_MAX } from "../limits.ts";
 import type { DeviceRecord } from "./device.ts";
 
-/** Places from the end of the list in which a repeated acceptance is looked for: it comes within milliseconds. */
-const LATELY = 100;
+/** Places by which the mark of the first open command may lag behind: each writing of it is a row. */
+const OPEN_FROM_LAG = 1_000;
+/** Places, from the first, in which commands are looked for that are to be erased: they end about in their order. */
+const SWEEP_WINDOW = 1_000;
 
 const DEVICE = "device";
 const REPORT = "report:";
+const OPEN_FROM = "openFrom";
 
 /**
- * `orders`, a command's order as JSON, is there until the command has an object of its own. Only commands that came
- * with an intent have a row in the index, and pay for one.
+ * `content`, a command as JSON, is there while the command has no object of its own; `due` is then when it is too late
+ * to deliver it, or, of one that has ended, when it is erased. Only commands that came with an intent have a row in
+ * the index of intents, and pay for one.
  */
 const SCHEMA = `
   CREATE TABLE commands (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL, ended TEXT, intent TEXT, fingerprint TEXT,
-    accepted INTEGER NOT NULL, deliver_by INTEGER NOT NULL, stage TEXT, orders TEXT
+    accepted INTEGER NOT NULL, due INTEGER NOT NULL, stage TEXT, content TEXT
   );
+  CREATE UNIQUE INDEX ids ON commands (id);
   CREATE UNIQUE INDEX intents ON commands (intent) WHERE intent IS NOT NULL;`;
 
 /** What a device said of a command. */
@@ -32,26 +39,24 @@ export interface KeptReport {
   report: Report;
 }
 
-/**
- * Where a command stands that has no object of its own yet: it waits for the device, or behind others, or it is being
- * handed over.
- */
-export type Stage = "offline" | "queued" | "leaving";
+/** Where a resident stands: it waits for the device, or behind others; it is being handed over; it has ended. */
+export type Stage = "waiting" | "leaving" | "done";
 
-/** A command that has no object of its own yet. */
-export interface Newcomer {
-  order: Order;
-  acceptedAt: number;
-  place: number;
+/** A command that has no object of its own: all there is to it stands in its device's list. */
+export interface Resident {
+  command: Placed;
   stage: Stage;
 }
+
+/** A command that has its place in the list. */
+export type Placed = Command & { place: number };
 
 /** A command in a device's list: `place` is its order of acceptance, counted from 1. */
 export interface Listed {
   id: string;
   place: number;
-  /** Where all there is to it stands in the list, and was asked for. */
-  introduction?: Introduction;
+  /** The command itself, where the list has it and was asked for it. */
+  command?: Command;
 }
 
 /** A page of a device's list; `next` is the place that the next one is to be before, null after the last. */
@@ -95,85 +100,120 @@ export class DeviceStore {
   }
 
   /** Adds a command at the end of the list, and answers its place. */
-  add(order: Order, acceptedAt: number, stage: Stage, intent: Intent | null): number {
+  add(command: Command, stage: Stage, intent: Intent | null): number {
     const open = this.#openCommands();
+    const { id } = command.order;
     const { place } = this.#storage.sql
       .exec<{ place: number }>(
-        `INSERT INTO commands (id, intent, fingerprint, accepted, deliver_by, stage, orders)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING place`,
-        order.id,
+        `INSERT INTO commands (id, ended, intent, fingerprint, accepted, due, stage, content)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING place`,
+        id,
+        hasEnded(command.state) ? command.state.status : null,
         intent?.key ?? null,
         intent?.fingerprint ?? null,
-        acceptedAt,
-        acceptedAt + order.deliveryTimeoutMs,
+        command.createdAt,
+        dueOf(command),
         stage,
-        JSON.stringify(order),
+        JSON.stringify(command),
       )
       .one();
-    open.set(order.id, place);
+    if (!hasEnded(command.state)) open.set(id, place);
     return place;
   }
 
-  /** When a command was accepted that came lately; undefined where none of this id did. */
-  acceptedLately(id: string): number | undefined {
+  /** When a command was accepted; undefined where none of this id was. */
+  acceptedAt(id: string): number | undefined {
     if (this.device === undefined) return undefined;
     return this.#storage.sql
-      .exec<{ accepted: number }>(
-        "SELECT accepted FROM commands WHERE place > (SELECT MAX(place) FROM commands) - ? AND id = ?",
-        LATELY,
-        id,
-      )
+      .exec<{ accepted: number }>("SELECT accepted FROM commands WHERE id = ?", id)
       .toArray()[0]?.accepted;
   }
 
-  /** An open command that has no object of its own yet. */
-  newcomer(id: string): Newcomer | undefined {
-    const place = this.open.get(id);
-    return place === undefined ? undefined : this.#newcomers("place = ?", place)[0];
+  /** A command that has no object of its own. */
+  resident(id: string): Resident | undefined {
+    return this.#residents("id = ?", id)[0];
   }
 
   /**
-   * One of the newcomers that were being handed over when memory was lost, or that nobody can deliver in time any
-   * more. One at a time: each may be as large as a payload may be.
+   * One of the open residents that were being handed over when memory was lost, or that nobody can deliver in time
+   * any more. One at a time: each may be as large as a payload may be.
    */
-  overdue(now: number): Newcomer | undefined {
-    return this.#newcomers("ended IS NULL AND (stage = 'leaving' OR deliver_by <= ?) LIMIT 1", now)[0];
+  overdue(now: number): Resident | undefined {
+    const wanted = "place >= ? AND ended IS NULL AND (stage = 'leaving' OR due <= ?) ORDER BY place LIMIT 1";
+    return this.#residents(wanted, this.#openFrom, now)[0];
   }
 
-  /** When the first newcomer's time for delivery is over; null where there is none. */
-  get deliverBy(): number | null {
-    if (this.device === undefined) return null;
-    return this.#storage.sql
-      .exec<{ first: number | null }>(
-        "SELECT MIN(deliver_by) AS first FROM commands WHERE ended IS NULL AND orders IS NOT NULL",
-      )
-      .one().first;
+  /** Writes a resident as it is now. */
+  write({ command, stage }: Resident): void {
+    this.#storage.sql.exec(
+      "UPDATE commands SET ended = ?, due = ?, stage = ?, content = ? WHERE place = ?",
+      hasEnded(command.state) ? command.state.status : null,
+      dueOf(command),
+      stage,
+      JSON.stringify(command),
+      command.place,
+    );
+    if (hasEnded(command.state)) this.#openCommands().delete(command.order.id);
   }
 
   /** It is being handed over from now on: whether it was must be asked of its own object. */
-  leaves({ place }: Newcomer): void {
+  leaves(place: number): void {
     this.#storage.sql.exec("UPDATE commands SET stage = 'leaving' WHERE place = ?", place);
   }
 
-  /** It has an object of its own now. */
-  left(id: string): void {
-    const place = this.open.get(id);
-    if (place !== undefined)
-      this.#storage.sql.exec("UPDATE commands SET stage = NULL, orders = NULL WHERE place = ?", place);
+  /** It has an object of its own now; `ended`: in which it has ended already. */
+  left(id: string, ended: EndedStatus | null): void {
+    this.#storage.sql.exec(
+      "UPDATE commands SET ended = ?, stage = NULL, content = NULL WHERE id = ?",
+      ended,
+      id,
+    );
+    if (ended !== null) this.#openCommands().delete(id);
   }
 
-  #newcomers(condition: string, value: number): Newcomer[] {
+  /** Erases the residents that have been kept for as long as they were to be. */
+  sweep(now: number): void {
+    this.#storage.sql.exec(
+      `DELETE FROM commands WHERE place <= ${SWEEP_END} AND stage = 'done' AND due <= ?`,
+      SWEEP_WINDOW - 1,
+      now,
+    );
+  }
+
+  /** When something in the list is next due: too late to deliver, or to be erased; null where nothing is. */
+  get due(): number | null {
+    if (this.device === undefined) return null;
+    const { first } = this.#storage.sql
+      .exec<{ first: number | null }>(
+        `SELECT MIN(due) AS first FROM commands WHERE content IS NOT NULL
+         AND (place >= ? AND ended IS NULL OR place <= ${SWEEP_END} AND stage = 'done')`,
+        this.#openFrom,
+        SWEEP_WINDOW - 1,
+      )
+      .one();
+    return first;
+  }
+
+  /** Whether there is no command in the list. */
+  get isEmpty(): boolean {
+    return this.#storage.sql.exec("SELECT 1 FROM commands LIMIT 1").toArray().length === 0;
+  }
+
+  /** Whether there is room for commands that stay. */
+  get hasRoom(): boolean {
+    return this.#storage.sql.databaseSize < RESIDENT_BYTES_TOTAL_MAX;
+  }
+
+  #residents(condition: string, ...values: (string | number)[]): Resident[] {
     if (this.device === undefined) return [];
     return this.#storage.sql
-      .exec<{ place: number; accepted: number; stage: Stage; orders: string }>(
-        `SELECT place, accepted, stage, orders FROM commands WHERE orders IS NOT NULL AND ${condition}`,
-        value,
+      .exec<{ place: number; stage: Stage; content: string }>(
+        `SELECT place, stage, content FROM commands WHERE content IS NOT NULL AND ${condition}`,
+        ...values,
       )
       .toArray()
-      .map(({ place, accepted, stage, orders }) => ({
-        order: JSON.parse(orders) as Order,
-        acceptedAt: accepted,
-        place,
+      .map(({ place, stage, content }) => ({
+        command: { ...(JSON.parse(content) as Command), place },
         stage,
       }));
   }
@@ -195,18 +235,13 @@ export class DeviceStore {
     const open = this.#openCommands();
     const place = open.get(id);
     if (place === undefined) return;
-    this.#storage.sql.exec(
-      "UPDATE commands SET ended = ?, stage = NULL, orders = NULL WHERE place = ?",
-      status,
-      place,
-    );
+    this.#storage.sql.exec("UPDATE commands SET ended = ? WHERE place = ?", status, place);
     open.delete(id);
   }
 
-  /** Takes a command off the list; without its place the whole list is searched. */
-  forget(id: string, place: number | null): void {
-    if (place === null) this.#storage.sql.exec("DELETE FROM commands WHERE id = ?", id);
-    else this.#storage.sql.exec("DELETE FROM commands WHERE place = ? AND id = ?", place, id);
+  /** Takes a command off the list. */
+  forget(id: string): void {
+    this.#storage.sql.exec("DELETE FROM commands WHERE id = ?", id);
     this.#openCommands().delete(id);
   }
 
@@ -262,14 +297,35 @@ export class DeviceStore {
   #openCommands(): Map<string, number> {
     // Without a device there is no table: it was never made, or went with the device.
     if (this.device === undefined) return new Map();
-    this.#open ??= new Map(
-      this.#storage.sql
-        .exec<{ id: string; place: number }>(
-          "SELECT id, place FROM commands WHERE ended IS NULL ORDER BY place",
-        )
-        .toArray()
-        .map(({ id, place }) => [id, place]),
-    );
+    this.#open ??= this.#findOpen();
     return this.#open;
   }
+
+  /** Before which place no command is open: those that have ended need not be walked through again. */
+  get #openFrom(): number {
+    return this.#storage.kv.get<number>(OPEN_FROM) ?? 0;
+  }
+
+  #findOpen(): Map<string, number> {
+    const from = this.#openFrom;
+    const found = this.#storage.sql
+      .exec<{ id: string; place: number }>(
+        "SELECT id, place FROM commands WHERE place >= ? AND ended IS NULL ORDER BY place",
+        from,
+      )
+      .toArray();
+    const last = this.#storage.sql.exec<{ place: number | null }>("SELECT MAX(place) AS place FROM commands");
+    const first = found[0]?.place ?? last.one().place ?? 0;
+    if (first > from + OPEN_FROM_LAG) this.#storage.kv.put(OPEN_FROM, first);
+    return new Map(found.map(({ id, place }) => [id, place]));
+  }
+}
+
+/** The place up to which a sweep goes. */
+const SWEEP_END = "IFNULL((SELECT place FROM commands ORDER BY place LIMIT 1 OFFSET ?), 9e18)";
+
+/** When it is too late to deliver a command, or, where it has ended, when it is erased. */
+function dueOf(command: Command): number {
+  const { state, createdAt, order } = command;
+  return hasEnded(state) ? eraseAt(command, state.endedAt) : createdAt + order.deliveryTimeoutMs;
 }

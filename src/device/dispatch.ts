@@ -1,21 +1,19 @@
-import type { EndedStatus, Intent, Order, Report } from "../command/command.ts";
-import type { CommandObject } from "../command/command-object.ts";
 import {
-  type Claim,
-  type Delivery,
-  deliveryOf,
-  type Handover,
-  type Receipt,
-  type Refusal,
-} from "../command/handover.ts";
-import type { Happening, Introduction } from "../command/introduction.ts";
-import type { Event } from "../command/transition.ts";
+  type Command,
+  type EndedStatus,
+  hasEnded,
+  type Intent,
+  type Order,
+  type Report,
+} from "../command/command.ts";
+import type { CommandObject } from "../command/command-object.ts";
+import type { Claim, Delivery, Handover, Receipt, Refusal } from "../command/handover.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
 import type { Channel } from "./connection.ts";
-import type { DeviceStore, Newcomer } from "./device-store.ts";
-import { introductionOf, Newcomers } from "./newcomers.ts";
+import type { DeviceStore, Placed } from "./device-store.ts";
 import { cancelFrame, deliveryFrame } from "./protocol.ts";
+import { Residents } from "./residents.ts";
 
 /** Calls under way at once when many commands are asked or told: hides the hop to each without a stampede. */
 const WINDOW = 16;
@@ -33,14 +31,14 @@ export interface Surroundings {
 }
 
 /**
- * Hands a device its commands in the order they were accepted, and carries what it says to them.
- * It decides nothing about a command: each has an object of its own, which is asked and told.
+ * Hands a device its commands in the order they were accepted, and carries what it says to them. It decides nothing
+ * about a command: each has an object of its own, which is asked and told, or is one of the residents.
  */
 export class Dispatch {
   readonly #around: Surroundings;
   /** What the current connection has taken, as far as memory reaches: nothing is sent twice on one connection. */
   #taken = new Set<string>();
-  readonly #newcomers = new Newcomers((introduction) => this.#introduceOrKeep(introduction));
+  readonly #residents: Residents;
   /** Callers that wait for a command's end. */
   readonly #waits = new Map<string, (() => void)[]>();
   /** Words under way, by command: each hears them in the order they were said. */
@@ -48,6 +46,15 @@ export class Dispatch {
 
   constructor(around: Surroundings) {
     this.#around = around;
+    const { store } = around;
+    this.#residents = new Residents({
+      store,
+      moveOut: (command) => this.#inOrder(command.order.id, () => this.#moveOut(command)),
+      give: (connection, delivery) => this.#give(connection, delivery),
+      ended: (id) => this.#forgetMemory(id),
+      wakeBy: (time) => around.wakeBy(time),
+      log: (event, error) => this.#log(event, error),
+    });
   }
 
   /**
@@ -60,7 +67,7 @@ export class Dispatch {
     now: number,
   ): { ok: true; acceptedAt: number } | ({ ok: false } & Refusal) {
     const { store } = this.#around;
-    const acceptedAt = store.acceptedLately(order.id);
+    const acceptedAt = store.acceptedAt(order.id);
     if (acceptedAt !== undefined) return { ok: true, acceptedAt };
     const earlier = intent && store.findIntent(intent.key);
     if (intent && earlier && !intent.first) {
@@ -71,10 +78,8 @@ export class Dispatch {
     // The newest of several first requests under one id is the one that its repeats are of.
     if (intent && earlier) store.release(intent.key);
     const connection = this.#around.current();
-    const waits = connection === undefined ? order.whenOffline === "queue" : connection.drainedTo !== null;
-    const stage = !waits ? "leaving" : connection === undefined ? "offline" : "queued";
-    const place = store.add(order, now, stage, intent);
-    if (stage === "leaving") void this.#handOver({ order, acceptedAt: now, place, stage }, connection, now);
+    const isDraining = connection !== undefined && connection.drainedTo !== null;
+    this.#residents.take(order, intent, isDraining ? null : connection, now);
     return { ok: true, acceptedAt: now };
   }
 
@@ -90,19 +95,34 @@ export class Dispatch {
       : { type: "offline" };
   }
 
-  /** A command that only this object knows, if it is one; one that is being handed over is introduced instead. */
-  async newcomer(id: string): Promise<Introduction | null> {
-    await this.#newcomers.flush(id);
-    const newcomer = this.#around.store.newcomer(id);
-    if (newcomer === undefined) return null;
-    if (newcomer.stage !== "leaving") return introductionOf(newcomer);
-    await this.introduce(newcomer);
+  /**
+   * A command as it stands where it has no object of its own, at its end if that comes within so many milliseconds;
+   * null where it has one, or never was. Throws where its own object could not be reached.
+   */
+  async find(id: string, milliseconds = 0): Promise<Command | null> {
+    if (
+      milliseconds > 0 &&
+      (this.#residents.isInFlight(id) || this.#around.store.resident(id)?.stage === "waiting")
+    )
+      await this.ended(id, milliseconds);
+    return (await this.#residents.find(id))?.command ?? null;
+  }
+
+  /** As `find`, but one that has not ended moves out: there will be more to it. */
+  async release(id: string): Promise<Command | null> {
+    const resident = await this.#residents.find(id);
+    if (resident === undefined || hasEnded(resident.command.state)) return resident?.command ?? null;
+    await this.#inOrder(id, () => this.#moveOut(resident.command));
     return null;
   }
 
-  /** Introduces a command to its own object, with what has happened to it. Throws where that cannot be reached. */
-  async introduce(newcomer: Newcomer, ...happened: Happening[]): Promise<void> {
-    await this.#inOrder(newcomer.order.id, () => this.#begin(introductionOf(newcomer, happened)));
+  /** Asks to cancel: the command, if it could be done here; null where its own object is to be asked. */
+  async cancel(id: string): Promise<{ command: Command; wasLive: boolean } | null> {
+    const resident = await this.#residents.find(id);
+    if (resident === undefined) return null;
+    if (resident.stage === "done") return { command: resident.command, wasLive: false };
+    const command = await this.#residents.apply(resident, { type: "cancelRequested", inFlight: false });
+    return { command, wasLive: true };
   }
 
   /** Resolves when a command has ended, or after so many milliseconds. */
@@ -123,8 +143,8 @@ export class Dispatch {
   }
 
   /** A command is erased, or never was. */
-  forget(id: string, place: number | null): void {
-    this.#around.store.forget(id, place);
+  forget(id: string): void {
+    this.#around.store.forget(id);
     this.#forgetMemory(id);
   }
 
@@ -134,49 +154,30 @@ export class Dispatch {
     this.#waits.delete(id);
   }
 
-  /** Gives a newcomer to the connection, if there is one, and gathers what the device says to it. */
-  async #handOver(newcomer: Newcomer, connection: Channel | undefined, now: number): Promise<void> {
-    const { order } = newcomer;
-    const sent = connection !== undefined && this.#give(connection, deliveryOf({ order, attempts: 0 }, now));
-    const event: Event = sent ? { type: "handedOver", connection: connection.id } : { type: "deviceOffline" };
-    await this.#newcomers.gather(introductionOf(newcomer, [{ event, at: now }]));
+  /** Gives a command an object of its own. */
+  async #moveOut(command: Placed): Promise<void> {
+    const { id } = command.order;
+    const ended = await this.#command(id, (stub) => stub.begin(command));
+    this.#around.store.left(id, ended);
+    if (ended !== null) this.#forgetMemory(id);
   }
 
-  /** Begins a command's own object. */
-  async #begin(introduction: Introduction): Promise<void> {
-    const { id } = introduction.order;
-    const ended = await this.#command(id, (stub) => stub.begin(introduction));
-    if (ended === null) this.#around.store.left(id);
-    else this.end(id, ended);
-  }
-
-  /** As `introduce`; what the device has said is kept where the command cannot be told now. */
-  async #introduceOrKeep(introduction: Introduction): Promise<void> {
-    const { id: command } = introduction.order;
-    try {
-      await this.#inOrder(command, () => this.#begin(introduction));
-    } catch (error) {
-      this.#log("introductionKept", error);
-      for (const { event } of introduction.happened)
-        if (event.type === "reported") this.#around.store.keep({ command, report: event.report });
-      await this.#around.wakeBy(Date.now() + OFFER_TIMEOUT_MS);
-    }
-  }
-
-  /** Introduces what was being handed over when memory was lost, and what nobody can deliver in time any more. */
-  async introduceOverdue(now: number): Promise<void> {
-    await this.#newcomers.flushAll();
+  /** Moves out what was being handed over when memory was lost, and ends what nobody can deliver in time any more. */
+  async lookAfterOverdue(now: number): Promise<void> {
+    await this.#residents.land();
     for (;;) {
-      const newcomer = this.#around.store.overdue(now);
-      if (newcomer === undefined) return;
-      await this.introduce(newcomer, { event: { type: "woke" }, at: now });
+      const resident = this.#around.store.overdue(now);
+      if (resident === undefined) return;
+      const { command, stage } = resident;
+      if (stage === "leaving") await this.#inOrder(command.order.id, () => this.#moveOut(command));
+      else await this.#residents.apply(resident, { type: "woke" });
     }
   }
 
   /** A newer connection is there: it has taken nothing yet. */
   async begin(connection: Channel): Promise<void> {
     this.#taken = new Set();
-    await this.#newcomers.flushAll();
+    await this.#residents.land();
     await this.drain(connection);
   }
 
@@ -211,23 +212,23 @@ export class Dispatch {
    */
   async tellLoss(connection: Channel): Promise<void> {
     if (this.#around.current() !== undefined || this.#around.store.device?.removed === true) return;
-    await this.#newcomers.flushAll();
+    await this.#residents.land();
     const upTo = connection.drainedTo ?? Number.POSITIVE_INFINITY;
     await this.#forEachOpen(upTo, async (id) => {
       // One that only waits has lost nothing.
-      if (this.#around.store.newcomer(id) === undefined)
+      if (this.#around.store.resident(id)?.stage !== "waiting")
         await this.#tell(id, (stub) => stub.connectionLost(connection.id));
     });
   }
 
   /** Tells every open command that the device is no more. Throws where one could not be told. */
   async tellRemoval(): Promise<void> {
-    await this.#newcomers.flushAll();
+    await this.#residents.land();
     await this.#forEachOpen(Number.POSITIVE_INFINITY, (id) => {
-      const newcomer = this.#around.store.newcomer(id);
-      return newcomer === undefined
+      const resident = this.#around.store.resident(id);
+      return resident === undefined
         ? this.#command(id, (stub) => stub.deviceRemoved())
-        : this.introduce(newcomer, { event: { type: "deviceRemoved" }, at: Date.now() });
+        : this.#residents.apply(resident, { type: "deviceRemoved" });
     });
   }
 
@@ -236,7 +237,8 @@ export class Dispatch {
    * cannot be told now is kept until it can be.
    */
   async hear(command: string, report: Report): Promise<Receipt | "kept" | null> {
-    if (this.#newcomers.note(command, report, Date.now())) return "kept";
+    const receipt = await this.#residents.hear(command, report);
+    if (receipt !== null) return receipt;
     try {
       return await this.#inOrder(command, () => this.#relay(command, report));
     } catch (error) {
@@ -259,10 +261,10 @@ export class Dispatch {
   /** What a command wants of a connection; undefined where its object could not be reached. */
   async #claim(id: string, connection: Channel): Promise<Claim | undefined> {
     try {
-      const newcomer = this.#around.store.newcomer(id);
-      if (newcomer !== undefined && newcomer.stage !== "leaving") return { type: "newcomer" };
-      // What became of its last hand-over is not known any more.
-      if (newcomer !== undefined) await this.introduce(newcomer);
+      // It was given to this connection a moment ago.
+      if (this.#residents.isInFlight(id)) return { type: "nothing" };
+      // Where it was leaving when memory was lost, its own object knows what to do.
+      if ((await this.#residents.find(id)) !== undefined) return { type: "resident" };
       return await this.#command(id, (stub) => stub.claim(connection.id));
     } catch (error) {
       this.#log("claimFailed", error);
@@ -272,9 +274,8 @@ export class Dispatch {
 
   /** Does at once what a claim says, then tells the command; false where it could not be told. */
   #follow(claim: Claim, id: string, connection: Channel): Promise<boolean> {
-    const { store } = this.#around;
     switch (claim.type) {
-      case "newcomer":
+      case "resident":
         return this.#meet(id, connection);
       case "deliver":
         return this.#give(connection, claim.delivery)
@@ -287,21 +288,19 @@ export class Dispatch {
         this.end(id, claim.status);
         break;
       case "unknown":
-        this.forget(id, store.open.get(id) ?? null);
+        this.forget(id);
         break;
       case "nothing":
     }
     return Promise.resolve(true);
   }
 
-  /** Hands a command over that has no object of its own yet; false where it has one by now, and must be asked. */
+  /** Hands a resident over; false where it has moved out meanwhile, and must be asked. */
   async #meet(id: string, connection: Channel): Promise<boolean> {
     const { store } = this.#around;
-    const newcomer = store.newcomer(id);
-    if (newcomer === undefined || newcomer.stage === "leaving") return !store.open.has(id);
-    if (!connection.isOpen) return true;
-    store.leaves(newcomer);
-    await this.#handOver(newcomer, connection, Date.now());
+    const resident = store.resident(id);
+    if (resident?.stage !== "waiting") return !store.open.has(id) || this.#residents.isInFlight(id);
+    if (connection.isOpen) await this.#residents.meet(resident, connection);
     return true;
   }
 
@@ -320,9 +319,9 @@ export class Dispatch {
     const { commands, id: device, store } = this.#around;
     const id = objectId(commands, command);
     if (id === null) return null;
-    const newcomer = store.newcomer(command);
+    const resident = store.resident(command);
     // What it says of one proves that it was handed over, even where memory of that was lost.
-    if (newcomer !== undefined) await this.#begin(introductionOf(newcomer));
+    if (resident !== undefined) await this.#moveOut(resident.command);
     const receipt = await reach(commands, id, (stub) => stub.report(device, report));
     if (!receipt.ok) return null;
     if (receipt.ended !== null) this.end(command, receipt.ended);

@@ -1,7 +1,8 @@
 import type { Context, Hono } from "hono";
 import { hasEnded } from "../command/command.ts";
 import { responseOf } from "../command/entity.ts";
-import type { Asker, CommandView } from "../command/handover.ts";
+import { type CommandView, historyOf } from "../command/handover.ts";
+import { Watchers } from "../command/watchers.ts";
 import { objectId, reach } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { COMMANDS } from "./commands.ts";
@@ -10,6 +11,7 @@ import { commandInProfile, responseEntity } from "./entities.ts";
 import { ApiError, notFound } from "./errors.ts";
 import { eventsOf, lastEventId, wantsEvents } from "./events.ts";
 import { historyEntity } from "./history.ts";
+import { type CommandAddress, readCommand } from "./lookup.ts";
 import { readWait } from "./prefer.ts";
 import { contextOf, profileOf, readOptions, requireJsonAccepted, resource } from "./resource.ts";
 
@@ -21,11 +23,20 @@ export function serveCommand(app: Hono<Edge>): void {
   resource(app, `${COMMANDS}/:command`, {
     GET: async (c) => {
       if (wantsEvents(c.req.header("Accept"))) return await watch(c);
-      return c.json(commandInProfile(profileOf(c), await readCommand(c)));
+      return c.json(commandInProfile(profileOf(c), await read(c)));
     },
     DELETE: async (c) => {
-      const { asker, id } = await openCommand(c);
-      const erased = await reach(c.env.COMMANDS, id, (stub) => stub.erase(asker));
+      const at = await openCommand(c);
+      const { account } = at.asker;
+      const resident = await reach(c.env.DEVICES, at.device, (stub) =>
+        stub.erase(account, at.command.toString()),
+      );
+      const erased =
+        resident === null
+          ? await reach(c.env.COMMANDS, at.command, (stub) => stub.erase(at.asker))
+          : resident === "erased"
+            ? { ok: true as const }
+            : { ok: false as const, reason: resident };
       if (erased.ok) return c.body(null, 204);
       if (erased.reason === "unknown") throw notFound();
       throw new ApiError("conflict", "The command has not ended; cancel it first, or wait for its end.");
@@ -34,7 +45,7 @@ export function serveCommand(app: Hono<Edge>): void {
 
   resource(app, `${COMMANDS}/:command/responsepayload`, {
     GET: async (c) => {
-      const { state } = await readCommand(c);
+      const { state } = await read(c);
       const response = responseOf(state);
       if (response !== undefined) {
         return c.json(
@@ -47,9 +58,18 @@ export function serveCommand(app: Hono<Edge>): void {
 
   resource(app, `${COMMANDS}/:command/cancel`, {
     POST: async (c) => {
-      const { asker, id } = await openCommand(c);
+      const at = await openCommand(c);
       requireJsonAccepted(c);
-      const cancelled = await reach(c.env.COMMANDS, id, (stub) => stub.cancel(asker));
+      const { account } = at.asker;
+      const resident = await reach(c.env.DEVICES, at.device, (stub) =>
+        stub.withdraw(account, at.command.toString()),
+      );
+      const cancelled =
+        resident === null
+          ? await reach(c.env.COMMANDS, at.command, (stub) => stub.cancel(at.asker))
+          : resident.wasLive
+            ? { ok: true as const, command: resident.command }
+            : { ok: false as const, reason: "ended" as const };
       if (cancelled.ok) return c.json(commandInProfile(profileOf(c), cancelled.command), 202);
       if (cancelled.reason === "unknown") throw notFound();
       throw new ApiError("conflict", "The command has ended; there is nothing to cancel.");
@@ -58,9 +78,14 @@ export function serveCommand(app: Hono<Edge>): void {
 
   resource(app, `${COMMANDS}/:command/history`, {
     GET: async (c) => {
-      const { asker, id } = await openCommand(c);
+      const at = await openCommand(c);
       requireJsonAccepted(c);
-      const found = await reach(c.env.COMMANDS, id, (stub) => stub.history(asker));
+      const { account } = at.asker;
+      const resident = await reach(c.env.DEVICES, at.device, (stub) =>
+        stub.read(account, at.command.toString(), 0),
+      );
+      if (resident !== null) return c.json(historyEntity(historyOf(resident)));
+      const found = await reach(c.env.COMMANDS, at.command, (stub) => stub.history(at.asker));
       if (!found.ok) throw notFound();
       return c.json(historyEntity(found));
     },
@@ -68,37 +93,45 @@ export function serveCommand(app: Hono<Edge>): void {
 }
 
 /** Checks who calls and what is called for, up to the command's address. */
-async function openCommand(c: Context<Edge>): Promise<{ asker: Asker; id: DurableObjectId }> {
+async function openCommand(c: Context<Edge>): Promise<CommandAddress> {
   const { account } = await authorize(c, "Device.Command");
   readOptions(c, []);
-  const id = objectId(c.env.COMMANDS, c.req.param("command") ?? "");
-  if (id === null) throw notFound();
-  return { asker: { account, device: c.req.param("device") ?? "" }, id };
+  const device = objectId(c.env.DEVICES, c.req.param("device") ?? "");
+  const command = objectId(c.env.COMMANDS, c.req.param("command") ?? "");
+  if (device === null || command === null) throw notFound();
+  return { asker: { account, device: device.toString() }, device, command };
 }
 
 /** The command, at its end if the caller would wait for that. */
-async function readCommand(c: Context<Edge>): Promise<CommandView> {
-  const { asker, id } = await openCommand(c);
+async function read(c: Context<Edge>): Promise<CommandView> {
+  const at = await openCommand(c);
   requireJsonAccepted(c);
-  const wait = readWait(c);
-  const found = await reach(c.env.COMMANDS, id, (stub) =>
-    wait === 0 ? stub.read(asker) : stub.wait(asker, wait),
-  );
-  if (!found.ok) throw notFound();
-  return found.command;
+  return await readCommand(c.env, at, readWait(c));
 }
 
 async function watch(c: Context<Edge>): Promise<Response> {
-  const { asker, id } = await openCommand(c);
+  const at = await openCommand(c);
   const after = lastEventId(c);
-  const found = await reach(c.env.COMMANDS, id, (stub) => stub.watch(asker, after));
-  if (!found.ok) throw notFound();
+  const sightings = await sightingsOf(c, at, after);
   // An EventSource comes back until it is told so that nothing will follow (HTML standard, 9.2.3).
-  if (found.sightings === null) return c.body(null, 204);
+  if (sightings === null) return c.body(null, 204);
   if (c.req.method === "HEAD") {
     // Nobody would read the stream, or end it.
-    await found.sightings.cancel();
+    await sightings.cancel();
     return c.body(null, 200, { "Content-Type": "text/event-stream" });
   }
-  return c.body(eventsOf(profileOf(c), found.sightings), 200, { "Content-Type": "text/event-stream" });
+  return c.body(eventsOf(profileOf(c), sightings), 200, { "Content-Type": "text/event-stream" });
+}
+
+/** What a watcher is to see; null where nothing will follow. */
+async function sightingsOf(
+  { env }: Context<Edge>,
+  { asker, device, command }: CommandAddress,
+  after: number,
+): Promise<ReadableStream<Uint8Array> | null> {
+  const ended = await reach(env.DEVICES, device, (stub) => stub.release(asker.account, command.toString()));
+  if (ended !== null) return new Watchers().stream(() => ended, after);
+  const found = await reach(env.COMMANDS, command, (stub) => stub.watch(asker, after));
+  if (!found.ok) throw notFound();
+  return found.sightings;
 }

@@ -1,8 +1,7 @@
 import type { Context, Hono } from "hono";
-import { ENDED, LIVE, type Status } from "../command/command.ts";
+import { ENDED, LIVE, payloadLength, type Status } from "../command/command.ts";
 import { COMMAND_MEMBERS, commandEntity } from "../command/entity.ts";
 import { type Asker, type CommandView, viewOf } from "../command/handover.ts";
-import { introduced } from "../command/introduction.ts";
 import { accept } from "../command/transition.ts";
 import type { Page } from "../device/device-store.ts";
 import { COMMANDS_PER_PAGE, COMMANDS_PER_PAGE_MAX, LISTING_BYTES_MAX, LISTING_WINDOW } from "../limits.ts";
@@ -13,6 +12,7 @@ import type { Edge } from "./edge.ts";
 import { commandInProfile } from "./entities.ts";
 import { ApiError, notFound } from "./errors.ts";
 import { readIntent } from "./intent.ts";
+import { readCommand } from "./lookup.ts";
 import { readWish } from "./order.ts";
 import { readWait } from "./prefer.ts";
 import {
@@ -41,10 +41,11 @@ export function serveCommands(app: Hono<Edge>): void {
       const wait = readWait(c);
       const id = c.env.COMMANDS.newUniqueId();
       const order = { ...wish, id: id.toString(), account, device };
+      const at = { asker: { account, device }, device: deviceId, command: id };
       const accepted = await reach(c.env.DEVICES, deviceId, (stub) => stub.accept(order, intent, wait));
       if (accepted.ok) {
         if (wait === 0) return answer(c, viewOf(accept(order, accepted.acceptedAt)));
-        return answer(c, await readOf(c, id, { account, device }));
+        return answer(c, accepted.command ?? (await readCommand(c.env, at, 0)));
       }
       switch (accepted.reason) {
         case "deviceUnknown":
@@ -63,7 +64,7 @@ export function serveCommands(app: Hono<Edge>): void {
           }
           c.header("Idempotency-Replayed", "true");
           const first = c.env.COMMANDS.idFromString(accepted.command);
-          return answer(c, await readOf(c, first, { account, device }, wait));
+          return answer(c, await readCommand(c.env, { ...at, command: first }, wait));
         }
       }
     },
@@ -102,15 +103,6 @@ export function serveCommands(app: Hono<Edge>): void {
   });
 }
 
-/** A command as it stands, at its end if the caller would wait for that. */
-async function readOf(c: Context<Edge>, id: DurableObjectId, asker: Asker, wait = 0): Promise<CommandView> {
-  const found = await reach(c.env.COMMANDS, id, (stub) =>
-    wait === 0 ? stub.read(asker) : stub.wait(asker, wait),
-  );
-  if (!found.ok) throw notFound();
-  return found.command;
-}
-
 function answer(c: Context<Edge>, command: CommandView): Response {
   const { device, id } = command.order;
   return c.json(commandInProfile(profileOf(c), command), 201, {
@@ -134,28 +126,22 @@ async function readPage(
     const found = await Promise.all(
       listed
         .slice(begin, begin + window)
-        .map(async ({ id, introduction }) =>
-          introduction === undefined
+        .map(async ({ id, command }) =>
+          command === undefined
             ? await reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read(asker))
-            : { ok: true as const, command: viewOf(introduced(introduction).command) },
+            : { ok: true as const, command },
         ),
     );
     for (const [index, read] of found.entries()) {
       // The device's list knows how a command has ended; what a live one is doing only its own object knows.
       if (!read.ok || (status !== null && read.command.state.status !== status)) continue;
-      bytes += bytesOf(read.command);
+      bytes += payloadLength(read.command);
       if (bytes > LISTING_BYTES_MAX && commands.length > 0)
         return { commands, next: listed[begin + index - 1]?.place ?? null };
       commands.push(read.command);
     }
   }
   return { commands, next };
-}
-
-/** What a command takes up, nearly: its payloads, as UTF-16 units of JSON. */
-function bytesOf({ order, state }: CommandView): number {
-  const response = state.status === "completed" ? (state.responsePayload?.length ?? 0) : 0;
-  return order.task.payload.length + response;
 }
 
 /** The status that is asked for; null where any will do. */

@@ -29,7 +29,7 @@ describe("a stream of a command's history", () => {
   test("waits for what is to come, and leaves nothing behind when it is cancelled", async () => {
     const watchers = new Watchers();
     const command = accept(ORDER, START);
-    const reader = watchers.stream(() => command, 0).getReader();
+    const reader = present(watchers.stream(() => command, 0)).getReader();
     const { value } = await reader.read();
     expect(JSON.parse(new TextDecoder().decode(value))).toMatchObject({
       sequence: 1,
@@ -45,7 +45,7 @@ describe("a stream of a command's history", () => {
   test("ends when the command is erased while it is watched", async () => {
     const watchers = new Watchers();
     let command: ReturnType<typeof accept> | undefined = accept(ORDER, START);
-    const reader = watchers.stream(() => command, 1).getReader();
+    const reader = present(watchers.stream(() => command, 1)).getReader();
     const next = reader.read();
     command = undefined;
     watchers.notify();
@@ -64,7 +64,8 @@ describe("a stream of a command's history", () => {
       command = transition(command, EVENTS[event], START).command;
     }
     let text = "";
-    for await (const chunk of watchers.stream(() => command, 0)) text += new TextDecoder().decode(chunk);
+    for await (const chunk of present(watchers.stream(() => command, 0)))
+      text += new TextDecoder().decode(chunk);
     const sightings = text
       .trim()
       .split("\n")
@@ -79,3 +80,8 @@ describe("a stream of a command's history", () => {
     ]);
   });
 });
+
+function present<T>(value: T | null): T {
+  if (value === null) throw new Error("Nothing will follow.");
+  return value;
+}

@@ -20,20 +20,29 @@ export interface Bill {
 }
 
 /** What the tests themselves ask, to see how far things are. */
-const ASKED_BY_TESTS = ["read", "history", "peek", "describe"];
+const ASKED_BY_TESTS = ["read", "history", "describe"];
+
+/** From when to when something kept an object in memory, in milliseconds of `performance.now`. */
+type Span = [from: number, to: number];
 
 /** Counts, inside the objects, what they write and what they are asked. `vi.restoreAllMocks` takes it out again. */
 export class Meter {
   #written = 0;
   #cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
   #asked: string[] = [];
+  /** Calls, by the class that they were made to. */
+  #calls = new Map<string, Span[]>();
+  /** Timers: they are the device's object's, which waits for what its device says. */
+  #timers: Span[] = [];
 
   static async install(): Promise<Meter> {
     const meter = new Meter();
     await runInDurableObject(env.COMMANDS.get(env.COMMANDS.newUniqueId()), (_, { storage }) =>
       meter.#watchStorage(storage),
     );
-    for (const { prototype } of [AccountObject, CommandObject, DeviceObject]) meter.#watchCalls(prototype);
+    for (const { name, prototype } of [AccountObject, CommandObject, DeviceObject])
+      meter.#watchCalls(name, prototype);
+    meter.#watchTimers();
     return meter;
   }
 
@@ -42,6 +51,16 @@ export class Meter {
     this.#written = 0;
     this.#cursors = [];
     this.#asked = [];
+    this.#calls = new Map();
+    this.#timers = [];
+  }
+
+  /** Milliseconds for which objects were busy or waited, measured: only worth something where nothing else runs. */
+  get wallMs(): number {
+    const calls = [...this.#calls].map(([name, spans]) =>
+      covered(name === "DeviceObject" ? [...spans, ...this.#timers] : spans),
+    );
+    return calls.reduce((sum, milliseconds) => sum + milliseconds, 0);
   }
 
   get bill(): Bill {
@@ -60,7 +79,7 @@ export class Meter {
 
   /** All objects' storage is of the same classes. */
   #watchStorage(storage: DurableObjectStorage): void {
-    const one = () => void this.#written++;
+    const one = (): undefined => void this.#written++;
     before(Object.getPrototypeOf(storage.kv), "put", one);
     before(Object.getPrototypeOf(storage.kv), "delete", one);
     before(Object.getPrototypeOf(storage), "setAlarm", one);
@@ -75,21 +94,63 @@ export class Meter {
     });
   }
 
-  #watchCalls(prototype: object): void {
+  #watchCalls(className: string, prototype: object): void {
     for (const name of Object.getOwnPropertyNames(prototype)) {
       if (name === "constructor" || ASKED_BY_TESTS.includes(name)) continue;
-      before(prototype, name, () => void this.#asked.push(name));
+      before(prototype, name, () => {
+        this.#asked.push(name);
+        const from = performance.now();
+        const spans = this.#calls.get(className) ?? [];
+        this.#calls.set(className, spans);
+        return () => void spans.push([from, performance.now()]);
+      });
     }
+  }
+
+  #watchTimers(): void {
+    const spans = new Map<unknown, Span>();
+    const { setTimeout, clearTimeout } = globalThis;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((act: () => void, milliseconds?: number) => {
+      const timer = setTimeout(() => {
+        ends(timer);
+        act();
+      }, milliseconds);
+      spans.set(timer, [performance.now(), Number.NaN]);
+      return timer;
+    }) as typeof setTimeout);
+    vi.spyOn(globalThis, "clearTimeout").mockImplementation((timer) => {
+      ends(timer);
+      clearTimeout(timer as number);
+    });
+    const ends = (timer: unknown): void => {
+      const span = spans.get(timer);
+      if (span === undefined) return;
+      spans.delete(timer);
+      this.#timers.push([span[0], performance.now()]);
+    };
   }
 }
 
-/** Has something done before each call of a method. */
-function before(prototype: object, name: string, act: () => void): void {
+/** Milliseconds that spans cover together. */
+function covered(spans: Span[]): number {
+  let until = Number.NEGATIVE_INFINITY;
+  let sum = 0;
+  for (const [from, to] of spans.sort(([one], [other]) => one - other)) {
+    sum += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return sum;
+}
+
+/** Has something done before each call of a method, and what that returns when the call is over. */
+function before(prototype: object, name: string, act: () => undefined | (() => void)): void {
   const methods = prototype as Record<string, (...values: unknown[]) => unknown>;
   const method = methods[name];
   if (method === undefined) throw new Error(`There is no ${name} to count.`);
   vi.spyOn(methods, name).mockImplementation(function (this: unknown, ...values) {
-    act();
-    return method.apply(this, values);
+    const over = act();
+    const result = method.apply(this, values);
+    if (over !== undefined) void Promise.resolve(result).then(over, over);
+    return result;
   });
 }

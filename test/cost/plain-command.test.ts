@@ -1,7 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { GATHERING_MS } from "../../src/limits.ts";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Clock, objectOf } from "../clock.ts";
 import { PATIENTLY } from "../patience.ts";
 import { Receiver } from "../post-back/receiver.ts";
@@ -72,11 +71,6 @@ class Stage {
 
   /** The device acknowledges and answers whatever comes, as soon as it comes. */
   answersAtOnce(): void {
-    // As long a breath as the machine needs while other tests run.
-    const wait = scheduler.wait.bind(scheduler);
-    vi.spyOn(scheduler, "wait").mockImplementation((ms, options) =>
-      wait(ms === GATHERING_MS ? 5_000 : ms, options),
-    );
     this.device.socket?.addEventListener("message", ({ data }) => {
       const { id } = JSON.parse(String(data));
       this.device.acknowledges(id);
@@ -98,6 +92,19 @@ class Stage {
     await runDurableObjectAlarm(objectOf(this.command));
   }
 
+  /** Lets time pass, and the device's alarm ring. */
+  async deviceRings(milliseconds: number): Promise<void> {
+    clock.moves(milliseconds);
+    await runDurableObjectAlarm(env.DEVICES.get(env.DEVICES.idFromString(this.device.id)));
+  }
+
+  /** The statuses that a watcher sees, up to the end. */
+  async watches(): Promise<string[]> {
+    const { body } = await this.api.get(`/v1.0${this.command}`, { Accept: "text/event-stream" });
+    const statuses: string[] = body.match(/(?<="status":")\w+/g) ?? [];
+    return statuses.filter((status, index) => status !== statuses[index - 1]);
+  }
+
   /** Resolves when neither object has anything left to do. */
   async settles(): Promise<void> {
     const device = env.DEVICES.get(env.DEVICES.idFromString(this.device.id));
@@ -117,35 +124,92 @@ interface Road extends Bill {
 }
 
 const ROADS: Record<string, Road> = {
-  "online, acknowledged and answered in one breath": {
+  "plain: answered within a second": {
     presence: "connected",
     way: async (stage) => {
       stage.answersAtOnce();
       await stage.sends();
       await stage.reaches("completed");
     },
-    // The device's list has one row, which is written again at the end; the command, with its whole history, has one,
-    // and its alarm is set once, for the erasing.
+    // Its row in its device's list and that row's entry in the index of ids; the row is written again at the end.
+    rows: 3,
+    // accept.
+    requests: 1,
+    messages: 2,
+  },
+  "plain, and the caller waits for the answer": {
+    presence: "connected",
+    way: async (stage) => {
+      stage.answersAtOnce();
+      await stage.sends({}, { Prefer: "wait=10" });
+    },
+    rows: 3,
+    requests: 1,
+    messages: 2,
+  },
+  "plain, with an Idempotency-Key": {
+    presence: "connected",
+    way: async (stage) => {
+      stage.answersAtOnce();
+      await stage.sends({}, { "Idempotency-Key": "once" });
+      await stage.reaches("completed");
+    },
+    // One more, in the index of intents; the end touches no column of that index.
     rows: 4,
-    // accept, begin.
+    requests: 1,
+    messages: 2,
+  },
+  "queued offline, then delivered and answered": {
+    presence: "disconnected",
+    way: async (stage) => {
+      await stage.sends();
+      await stage.later(10 * SECOND);
+      await stage.device.connects();
+      stage.answersAtOnce();
+      await stage.reaches("completed");
+    },
+    // That it leaves is written before it does.
+    rows: 4,
+    // accept, and the connection.
     requests: 2,
     messages: 2,
   },
-  "online, acknowledged, and answered later": {
+  "not to wait for a device that is offline": {
+    presence: "disconnected",
+    way: async (stage) => {
+      await stage.sends({ whenOffline: "fail" });
+      await stage.reaches("failedToSend");
+    },
+    rows: 2,
+    requests: 1,
+    messages: 0,
+  },
+  "cancelled before the device has it": {
+    presence: "disconnected",
+    way: async (stage) => {
+      await stage.sends();
+      await stage.cancels();
+    },
+    rows: 3,
+    // accept, withdraw.
+    requests: 2,
+    messages: 0,
+  },
+  "long: acknowledged, and answered after more than a second": {
     presence: "connected",
     way: async (stage) => {
       await stage.sends();
       await stage.begins();
       await stage.completes();
     },
-    // Handing over, beginning and completing are a row of the command each; its alarm is set twice, for the hand-over
-    // and for the erasing; the device's list has one row, which is written when the command has an object and at the end.
-    rows: 8,
+    // Handing over, beginning and completing are a row of its own object each; its alarm is set twice, for the
+    // hand-over and for the erasing; in its device's list it is written as it moves out, and at the end.
+    rows: 9,
     // accept, begin, and a report for each message.
     requests: 4,
     messages: 2,
   },
-  "online, answered without acknowledgement": {
+  "long, answered without acknowledgement": {
     presence: "connected",
     way: async (stage) => {
       await stage.sends();
@@ -153,23 +217,11 @@ const ROADS: Record<string, Road> = {
       await stage.reaches("sentToTarget");
       await stage.completes();
     },
-    rows: 7,
+    rows: 8,
     requests: 3,
     messages: 1,
   },
-  "online, with an Idempotency-Key": {
-    presence: "connected",
-    way: async (stage) => {
-      await stage.sends({}, { "Idempotency-Key": "once" });
-      await stage.begins();
-      await stage.completes();
-    },
-    // One more, in the index of intents; the end touches no column of that index.
-    rows: 9,
-    requests: 4,
-    messages: 2,
-  },
-  "online, running for a minute": {
+  "long, running for a minute": {
     presence: "connected",
     way: async (stage) => {
       await stage.sends();
@@ -179,9 +231,119 @@ const ROADS: Record<string, Road> = {
       clock.moves(50 * SECOND);
       await stage.completes();
     },
-    rows: 9,
+    rows: 10,
     requests: 5,
     messages: 2,
+  },
+  "long, watched by its caller": {
+    presence: "connected",
+    way: async (stage) => {
+      await stage.sends();
+      const seen = stage.watches();
+      await stage.begins();
+      await stage.completes();
+      expect(await seen).toEqual(["requesting", "sentToTarget", "executing", "completed"]);
+    },
+    rows: 9,
+    // accept, release, watch, begin, and a report for each message.
+    requests: 6,
+    messages: 2,
+  },
+  "retried: the connection was lost before the acknowledgement": {
+    presence: "connected",
+    way: async (stage) => {
+      await stage.sends();
+      await stage.device.receives();
+      await stage.reaches("sentToTarget");
+      await stage.device.disconnects(stage.api);
+      await stage.reaches("retry");
+      await stage.device.connects();
+      await stage.begins();
+      await stage.completes();
+    },
+    // Losing it and handing it over again are a row each; the alarm is set for the next try.
+    rows: 12,
+    // To those of a long one come the loss, the close and the new connection, and that it comes for what waits.
+    requests: 9,
+    messages: 2,
+  },
+  "cancelled while executing": {
+    presence: "connected",
+    way: async (stage) => {
+      await stage.sends();
+      await stage.begins();
+      await stage.cancels();
+      await stage.device.receives();
+      stage.device.fails(stage.id, { code: -32800, message: "Cancelled" });
+      await stage.reaches("canceled");
+    },
+    rows: 11,
+    // accept, begin, two reports, withdraw, and a cancel to either object.
+    requests: 7,
+    messages: 2,
+  },
+  "with a receiver of post-backs": {
+    presence: "connected",
+    way: async (stage) => {
+      const receiver = await Receiver.answering({ status: 200 });
+      await stage.sends({ postBackUri: receiver.uri });
+      await receiver.has(1);
+      await stage.begins();
+      await receiver.has(2);
+      await stage.completes();
+      await receiver.has(3);
+      await vi.waitFor(async () => {
+        const { body } = await stage.api.get(`/v1.0${stage.command}/history`);
+        expect(body.postBacks).toHaveLength(3);
+      }, PATIENTLY);
+    },
+    // A row for each answer; at the end the alarm is set to guard the last post-back, then to the erasing.
+    rows: 13,
+    requests: 4,
+    messages: 2,
+  },
+  "erasing, thirty days later": {
+    presence: "connected",
+    first: async (stage) => {
+      stage.answersAtOnce();
+      await stage.sends();
+      await stage.reaches("completed");
+      // The alarm that looked after its delivery is set to its erasing.
+      await stage.deviceRings(DAY);
+    },
+    way: (stage) => stage.deviceRings(30 * DAY),
+    // Its row, and that row's entry in the index of ids.
+    rows: 1,
+    // alarm.
+    requests: 1,
+    messages: 0,
+  },
+  "erasing a long one, thirty days later": {
+    presence: "connected",
+    first: async (stage) => {
+      await stage.sends();
+      await stage.begins();
+      await stage.completes();
+    },
+    way: (stage) => stage.later(30 * DAY),
+    rows: 1,
+    // alarm, forget.
+    requests: 2,
+    messages: 0,
+  },
+  "listing what waits": {
+    presence: "disconnected",
+    first: async (stage) => {
+      for (let count = 0; count < 3; count++) await stage.sends();
+    },
+    way: async (stage) => {
+      const { body } = await stage.api.get(`/v1.0/me/devices/${stage.device.id}/commands`);
+      expect(body.value.map(({ status }: { status: string }) => status)).toEqual(Array(3).fill("requesting"));
+    },
+    rows: 0,
+    // The device's list knows all of them.
+    requests: 1,
+    messages: 0,
   },
   "a device's first connection, for itself": {
     presence: "registered",
@@ -199,104 +361,24 @@ const ROADS: Record<string, Road> = {
     requests: 1,
     messages: 0,
   },
-  "queued while offline, then delivered and acknowledged": {
-    presence: "disconnected",
-    way: async (stage) => {
-      await stage.sends();
-      await stage.later(10 * SECOND);
-      await stage.device.connects();
-      await stage.begins();
-      await stage.completes();
-    },
-    // To those of an online command come that it leaves the list, and, where none before it waits, the device's alarm.
-    rows: 9,
-    // accept, the connection, begin, and two reports.
-    requests: 5,
-    messages: 2,
-  },
-  "listing what waits": {
-    presence: "disconnected",
-    first: async (stage) => {
-      for (let count = 0; count < 3; count++) await stage.sends();
-    },
-    way: async (stage) => {
-      const { body } = await stage.api.get(`/v1.0/me/devices/${stage.device.id}/commands`);
-      expect(body.value.map(({ status }: { status: string }) => status)).toEqual(Array(3).fill("requesting"));
-    },
-    rows: 0,
-    // The device's list knows all of them.
-    requests: 1,
-    messages: 0,
-  },
-  "cancelled before the device has it": {
-    presence: "disconnected",
-    way: async (stage) => {
-      await stage.sends();
-      await stage.cancels();
-    },
-    // Only for this it gets an object of its own.
-    rows: 8,
-    // accept, cancel, introduce, begin, settle.
-    requests: 5,
-    messages: 0,
-  },
-  "cancelled while executing": {
-    presence: "connected",
-    way: async (stage) => {
-      await stage.sends();
-      await stage.begins();
-      await stage.cancels();
-      await stage.device.receives();
-      stage.device.fails(stage.id, { code: -32800, message: "Cancelled" });
-      await stage.reaches("canceled");
-    },
-    rows: 10,
-    // accept, begin, two reports, and a cancel to either object.
-    requests: 6,
-    messages: 2,
-  },
-  "online, with a receiver of post-backs": {
-    presence: "connected",
-    way: async (stage) => {
-      const receiver = await Receiver.answering({ status: 200 });
-      await stage.sends({ postBackUri: receiver.uri });
-      await receiver.has(1);
-      await stage.begins();
-      await receiver.has(2);
-      await stage.completes();
-      await receiver.has(3);
-      await vi.waitFor(async () => {
-        const { body } = await stage.api.get(`/v1.0${stage.command}/history`);
-        expect(body.postBacks).toHaveLength(3);
-      }, PATIENTLY);
-    },
-    // A row for each answer; at the end the alarm is set to guard the last post-back, then to the erasing.
-    rows: 12,
-    requests: 4,
-    messages: 2,
-  },
-  "erasing, thirty days later": {
-    presence: "connected",
-    first: async (stage) => {
-      await stage.sends();
-      await stage.begins();
-      await stage.completes();
-    },
-    way: (stage) => stage.later(30 * DAY),
-    // Its row in the device's list.
-    rows: 1,
-    // alarm, forget.
-    requests: 2,
-    messages: 0,
-  },
 };
 
-test.each(Object.entries(ROADS))("%s", async (_, { presence, first, way, ...bill }) => {
+/** What was counted, and measured, by road: for the benchmark's table. */
+const table: Record<string, Bill & { wallMs: number }> = {};
+
+test.each(Object.entries(ROADS))("%s", async (road, { presence, first, way, ...bill }) => {
   const stage = await Stage.of(presence);
   await first?.(stage);
   await stage.settles();
   meter.clear();
   await way(stage);
+  const { wallMs } = meter;
   await stage.settles();
+  table[road] = { ...meter.bill, wallMs };
   expect(meter.bill, meter.asked.join(", ")).toEqual(bill);
+});
+
+afterAll(async () => {
+  if (env.COST_TABLE !== undefined)
+    await fetch(env.COST_TABLE, { method: "PUT", body: JSON.stringify(table) });
 });

@@ -20,17 +20,26 @@ function erase(api: Api, command: string): Promise<Answer> {
   return api.request("DELETE", `/v1.0${command}`);
 }
 
+/** Where the command is: it has an object of its own from the moment that somebody asks for it while it is handed over. */
+const HOMES = [
+  { home: "in its device's list", isOut: false },
+  { home: "in an object of its own", isOut: true },
+];
+
 /** A command whose device has answered it. */
 async function completed(
+  isOut: boolean,
   headers: Record<string, string> = {},
 ): Promise<{ api: Api; device: Device; command: string; id: string }> {
   const api = new Api();
   const device = await Device.connected(api);
   const { body } = await api.post(`/v1.0/me/devices/${device.id}/commands`, APP_SERVICE, headers);
   const { id } = await device.receives();
-  device.answers(id, { answer: 42 });
   const command = `/me/devices/${device.id}/commands/${body.id}`;
+  if (isOut) await api.reaches(command, "sentToTarget");
+  device.answers(id, { answer: 42 });
   await api.reaches(command, "completed");
+  expect((await keptBy(command)).values).toHaveLength(isOut ? 1 : 0);
   return { api, device, command, id };
 }
 
@@ -68,9 +77,9 @@ function outOfReach(): MockInstance {
   });
 }
 
-describe("erasing a command that has ended", () => {
+describe.each(HOMES)("erasing a command that has ended, $home,", ({ isOut }) => {
   test("leaves nothing of it, in its object, in the list, or at the device", async () => {
-    const { api, device, command } = await completed();
+    const { api, device, command } = await completed(isOut);
     const { status, body } = await erase(api, command);
     expect([status, body]).toEqual([204, undefined]);
     await isGone(api, command);
@@ -79,7 +88,7 @@ describe("erasing a command that has ended", () => {
   });
 
   test("leaves the others where they were", async () => {
-    const { api, device, command } = await completed();
+    const { api, device, command } = await completed(isOut);
     const next = await api.send(device, LAUNCH_URI);
     await device.receives();
     await erase(api, command);
@@ -89,7 +98,7 @@ describe("erasing a command that has ended", () => {
 
   test("frees its Idempotency-Key", async () => {
     const key = { "Idempotency-Key": "once" };
-    const { api, device, command } = await completed(key);
+    const { api, device, command } = await completed(isOut, key);
     const again = await api.post(`/v1.0/me/devices/${device.id}/commands`, APP_SERVICE, key);
     expect(command).toContain(again.body.id);
     await erase(api, command);
@@ -99,7 +108,7 @@ describe("erasing a command that has ended", () => {
   });
 
   test("is no news for the device, whose late word finds no command", async () => {
-    const { api, device, command, id } = await completed();
+    const { api, device, command, id } = await completed(isOut);
     await erase(api, command);
     device.answers(id, "again");
     expect((await device.receives()).error.message).toContain("has no command");
@@ -107,21 +116,21 @@ describe("erasing a command that has ended", () => {
   });
 
   test("works after its object was evicted, and twice at once erases it once", async () => {
-    const { api, command } = await completed();
-    await evictDurableObject(objectOf(command));
+    const { api, command } = await completed(isOut);
+    await evictDurableObject(isOut ? objectOf(command) : deviceOf(command));
     const statuses = await Promise.all([erase(api, command), erase(api, command)]);
     expect(statuses.map(({ status }) => status).sort()).toEqual([204, 404]);
   });
 
   test("works when its device is no more", async () => {
-    const { api, device, command } = await completed();
+    const { api, device, command } = await completed(isOut);
     await api.request("DELETE", `/v1.0/me/devices/${device.id}`);
     expect((await erase(api, command)).status).toBe(204);
     await isGone(api, command);
   });
 
-  test("is 503 while its device's object cannot be reached, and the command stays whole", async () => {
-    const { api, command } = await completed();
+  test.runIf(isOut)("is 503 while its device's object cannot be reached, and it stays whole", async () => {
+    const { api, command } = await completed(isOut);
     const forget = outOfReach();
     const refused = await erase(api, command);
     expect([refused.status, refused.body.error.code]).toEqual([503, "serviceNotAvailable"]);
@@ -187,7 +196,7 @@ describe("a live command", () => {
 });
 
 test("what is not there, or another's, cannot be erased, and the two look the same", async () => {
-  const { api, device, command } = await completed();
+  const { api, device, command } = await completed(true);
   const none = `/me/devices/${device.id}/commands/${env.COMMANDS.newUniqueId()}`;
   const other = await Device.registered(api);
   const answers = await Promise.all([
@@ -207,10 +216,10 @@ test("what is not there, or another's, cannot be erased, and the two look the sa
   await api.reaches(command, "completed");
 });
 
-describe("a command that ended thirty days ago", () => {
+describe("a command with an object of its own that ended thirty days ago", () => {
   test("erases itself with its payload, response and history, and its row at the device; no sooner", async () => {
     const clock = new Clock();
-    const { api, device, command } = await completed({ "Idempotency-Key": "once" });
+    const { api, device, command } = await completed(true, { "Idempotency-Key": "once" });
     expect((await keptBy(command)).alarm).toBe(Date.now() + 30 * DAY);
     clock.moves(30 * DAY - 1);
     await runDurableObjectAlarm(objectOf(command));
@@ -226,26 +235,9 @@ describe("a command that ended thirty days ago", () => {
     expect([again.status, again.headers.get("Idempotency-Replayed")]).toEqual([201, null]);
   });
 
-  test("is counted from its end, not from its sending", async () => {
-    const clock = new Clock();
-    const api = new Api();
-    const device = await Device.registered(api);
-    const command = await api.send(device, { ...LAUNCH_URI, deliveryTimeout: "P20D" });
-    clock.moves(20 * DAY);
-    // Until it is handed over, its device's object looks after it.
-    await runDurableObjectAlarm(deviceOf(command));
-    await clock.as(api).reaches(command, "expired");
-    clock.moves(29 * DAY);
-    await runDurableObjectAlarm(objectOf(command));
-    await clock.as(api).reaches(command, "expired");
-    clock.moves(DAY);
-    await runDurableObjectAlarm(objectOf(command));
-    await isGone(clock.as(api), command);
-  });
-
   test("erases itself after an eviction, and when its device was unregistered meanwhile", async () => {
     const clock = new Clock();
-    const { api, device, command } = await completed();
+    const { api, device, command } = await completed(true);
     expect((await api.request("DELETE", `/v1.0/me/devices/${device.id}`)).status).toBe(204);
     await evictDurableObject(objectOf(command));
     clock.moves(30 * DAY);
@@ -255,7 +247,7 @@ describe("a command that ended thirty days ago", () => {
 
   test("stays whole while its device's object cannot be reached, and goes when it can", async () => {
     const clock = new Clock();
-    const { api, command } = await completed();
+    const { api, command } = await completed(true);
     const forget = outOfReach();
     clock.moves(30 * DAY);
     await runDurableObjectAlarm(objectOf(command));
@@ -288,5 +280,55 @@ describe("a command that ended thirty days ago", () => {
     await isGone(clock.as(api), command);
     expect(await receiver.received()).toHaveLength(1);
     expect(complaints).not.toHaveBeenCalled();
+  });
+});
+
+describe("a command in its device's list that ended thirty days ago", () => {
+  /** The alarm that looks after a command until its delivery has had its time finds nothing to do then. */
+  async function ringsAfter(clock: Clock, milliseconds: number, command: string): Promise<void> {
+    clock.moves(milliseconds);
+    await runDurableObjectAlarm(deviceOf(command));
+  }
+
+  test("is erased with its row at the device; no sooner", async () => {
+    const clock = new Clock();
+    const { api, device, command } = await completed(false, { "Idempotency-Key": "once" });
+    await ringsAfter(clock, DAY, command);
+    await ringsAfter(clock, 29 * DAY - 1, command);
+    expect((await clock.as(api).get(`/v1.0${command}/responsePayload`)).body).toMatchObject({ answer: 42 });
+    await ringsAfter(clock, 1, command);
+    await isGone(clock.as(api), command);
+    expect(await rowsOf(command)).toBe(0);
+    const list = `/v1.0/me/devices/${device.id}/commands`;
+    const again = await clock.as(api).post(list, APP_SERVICE, { "Idempotency-Key": "once" });
+    expect([again.status, again.headers.get("Idempotency-Replayed")]).toEqual([201, null]);
+  });
+
+  test("is counted from its end, not from its sending", async () => {
+    const clock = new Clock();
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, { ...LAUNCH_URI, deliveryTimeout: "P20D" });
+    await ringsAfter(clock, 20 * DAY, command);
+    await clock.as(api).reaches(command, "expired");
+    await ringsAfter(clock, 29 * DAY, command);
+    await clock.as(api).reaches(command, "expired");
+    await ringsAfter(clock, DAY, command);
+    await isGone(clock.as(api), command);
+  });
+
+  test("outlives its device, whose object then keeps nothing more", async () => {
+    const clock = new Clock();
+    const { api, device, command } = await completed(false);
+    expect((await api.request("DELETE", `/v1.0/me/devices/${device.id}`)).status).toBe(204);
+    await evictDurableObject(deviceOf(command));
+    await clock.as(api).reaches(command, "completed");
+    await ringsAfter(clock, 30 * DAY, command);
+    await isGone(clock.as(api), command);
+    const left = await runInDurableObject(deviceOf(command), async (_, { storage }) => [
+      [...storage.kv.list()],
+      await storage.getAlarm(),
+    ]);
+    expect(left).toEqual([[], null]);
   });
 });

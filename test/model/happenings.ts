@@ -101,7 +101,7 @@ function sent(world: World, name: string, wish: Wish): void {
       attempts: 0,
       late: 0,
       inFlight: false,
-      newcomer: true,
+      resident: true,
       connection: null,
       sentAt: 0,
       alive: false,
@@ -243,7 +243,7 @@ function rang(world: World, name: string | null): void {
 }
 
 function commandRang(world: World, command: Expected): void {
-  if (command.newcomer) return;
+  if (command.resident) return;
   const isDue = command.due !== null && world.now >= command.due;
   if (hasEnded(command)) {
     if (isDue) erase(world, command);
@@ -263,9 +263,11 @@ function commandRang(world: World, command: Expected): void {
 
 function deviceRang(world: World): void {
   if (world.connection !== null && world.now >= world.connection.expiresAt) lose(world, 4003);
-  for (const command of world.commands)
-    if (command.newcomer && world.now >= deliverBy(command))
+  for (const command of world.commands.filter(({ resident }) => resident)) {
+    if (isWaiting(command) && world.now >= deliverBy(command))
       end(world, command, "expired", "DeliveryTimedOut");
+    else if (hasEnded(command) && command.due !== null && world.now >= command.due) erase(world, command);
+  }
   // What was missed on connecting is made good.
   claimed(world);
   handedOver(world);

@@ -9,7 +9,6 @@ export function find(world: World, name: string): Expected | undefined {
 
 export function enter(command: Expected, status: string, due: number | null): void {
   command.status = status;
-  command.newcomer = false;
   command.due = due;
   if (command.path.at(-1) !== status) command.path.push(status);
 }

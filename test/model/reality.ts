@@ -168,6 +168,14 @@ export class Reality {
       .sort((one, other) => one.at - other.at);
   }
 
+  /** Those of these commands that have no object of their own. */
+  async residents(names: string[]): Promise<Set<string>> {
+    const isOut = (name: string) =>
+      runInDurableObject(this.#object(name), (_, { storage }) => storage.kv.get("command") !== undefined);
+    const out = await Promise.all(names.map(isOut));
+    return new Set(names.filter((_, index) => !out[index]));
+  }
+
   async rings(name: string | null): Promise<void> {
     await runDurableObjectAlarm(this.#object(name));
   }

@@ -70,6 +70,7 @@ export class Trial {
         }),
       );
       this.worlds = await explaining(reality, distinct(possible), this.#moving(deeds, possible));
+      await this.#findHomes();
     } catch (error) {
       throw this.#failure(error);
     }
@@ -110,6 +111,14 @@ export class Trial {
     if (finale !== "asItIs") return;
     await this.passes({ milliseconds: 31 * DAY, late: false, answering: false });
     if (this.world.commands.length > 0) throw this.#failure("Commands were kept for too long.");
+  }
+
+  /** Where each command lives is nobody's business but the service's; the model only has to know whose alarm rings. */
+  async #findHomes(): Promise<void> {
+    const names = new Set(this.worlds.flatMap(({ commands }) => commands.map(({ name }) => name)));
+    const residents = await this.reality.residents([...names]);
+    for (const command of this.worlds.flatMap(({ commands }) => commands))
+      command.resident = residents.has(command.name);
   }
 
   /** Those that this concerns, or that have not ended; of the others nothing new is to be seen. */

@@ -76,8 +76,8 @@ export interface Expected {
   late: number;
   /** It was claimed, and is being written to the connection. */
   inFlight: boolean;
-  /** It has no object of its own yet, and no alarm: its device's object looks after it. */
-  newcomer: boolean;
+  /** It has no object of its own, and no alarm: its device's object looks after it. Where it lives cannot be told from outside. */
+  resident: boolean;
   /** The connection that took it last. */
   connection: number | null;
   sentAt: number;

@@ -1,0 +1,202 @@
+import {
+  awaitsOffer,
+  type Command,
+  hasEnded,
+  type Intent,
+  type Order,
+  payloadLength,
+  type Report,
+} from "../command/command.ts";
+import { decide } from "../command/decide.ts";
+import { type Delivery, deliveryOf, type Receipt } from "../command/handover.ts";
+import { accept, type Event } from "../command/transition.ts";
+import {
+  IN_FLIGHT_LENGTH_MAX,
+  IN_FLIGHT_MAX,
+  OFFER_TIMEOUT_MS,
+  RESIDENT_ENTRIES_MAX,
+  RESIDENT_LENGTH_MAX,
+  STAY_BRIEFLY_MS,
+  STAY_MS,
+} from "../limits.ts";
+import type { Channel } from "./connection.ts";
+import type { DeviceStore, Placed, Resident } from "./device-store.ts";
+
+/** What residents need of what is around them. */
+export interface House {
+  store: DeviceStore;
+  /** Makes the command's own object. Throws where that cannot be reached. */
+  moveOut(command: Placed): Promise<void>;
+  /** Writes a command to a connection; false where that did not take it. */
+  give(connection: Channel, delivery: Delivery): boolean;
+  /** A command has ended. */
+  ended(id: string): void;
+  /** Has the object's alarm ring at this time at the latest. */
+  wakeBy(time: number): Promise<void>;
+  log(event: string, error: unknown): void;
+}
+
+/** A command that was handed over, while what the device says to it is gathered. */
+interface Flight {
+  command: Placed;
+  /** The wait is over: what is said from now on finds it where it lands. */
+  isLanding: boolean;
+  /** Ends the wait for more. */
+  close: () => void;
+  /** Resolves when it has ended here, or has moved out, or could not. */
+  done: Promise<void>;
+}
+
+/**
+ * The commands that have no object of their own: they wait, or were handed over a moment ago, or have ended without
+ * more ado. One that is in flight is in memory as it stands, and in the list as it was when it left.
+ */
+export class Residents {
+  readonly #house: House;
+  readonly #flights = new Map<string, Flight>();
+  #lengthInFlight = 0;
+
+  constructor(house: House) {
+    this.#house = house;
+  }
+
+  /** Takes an order into the list; `connection` is what it is handed over to, null where it is to wait behind others. */
+  take(order: Order, intent: Intent | null, connection: Channel | undefined | null, now: number): void {
+    const { store } = this.#house;
+    const accepted = accept(order, now);
+    if (connection) {
+      void this.#handOver({ ...accepted, place: store.add(accepted, "leaving", intent) }, connection);
+      return;
+    }
+    const { command } = decide(accepted, { type: connection === null ? "queued" : "deviceOffline" });
+    if (!hasEnded(command.state)) store.add(command, "waiting", intent);
+    else if (this.#mayStay(command)) store.add(settled(command), "done", intent);
+    else void this.#land({ ...command, place: store.add(accepted, "leaving", intent) });
+  }
+
+  /** Hands over one that waits. Resolves at once, or, where many are on their way, when this one has arrived. */
+  async meet({ command }: Resident, connection: Channel): Promise<void> {
+    this.#house.store.leaves(command.place);
+    await this.#handOver(command, connection);
+  }
+
+  /**
+   * A command as it stands, for whoever asks; undefined where it has an object of its own, or never was. One that is
+   * in flight has landed by then. Throws where its own object could not be reached.
+   */
+  async find(id: string): Promise<Resident | undefined> {
+    const flight = this.#flights.get(id);
+    flight?.close();
+    await flight?.done;
+    const resident = this.#house.store.resident(id);
+    if (resident?.stage !== "leaving") return resident;
+    await this.#house.moveOut(resident.command);
+    return undefined;
+  }
+
+  /** Has something happen to one that waits, or has ended. It stays, or moves out. */
+  async apply({ command, stage }: Resident, event: Event): Promise<Command> {
+    const next = settled({ ...decide(command, event).command, place: command.place });
+    if (next.state === command.state && next.history.length === command.history.length) return command;
+    if (hasEnded(next.state) && !this.#mayStay(next)) await this.#house.moveOut(next);
+    else this.#house.store.write({ command: next, stage: hasEnded(next.state) ? "done" : stage });
+    if (hasEnded(next.state)) this.#house.ended(next.order.id);
+    return next;
+  }
+
+  /** Hears what the device says of one; null where it is none of these, or nothing is known of its hand-over. */
+  async hear(id: string, report: Report): Promise<Receipt | null> {
+    const flight = this.#flights.get(id);
+    if (flight?.isLanding === false) {
+      const { command } = decide(flight.command, { type: "reported", report });
+      flight.command = { ...command, place: flight.command.place };
+      if (hasEnded(command.state)) flight.close();
+      return receiptOf(command);
+    }
+    await flight?.done;
+    const resident = this.#house.store.resident(id);
+    return resident?.stage === "done"
+      ? receiptOf(await this.apply(resident, { type: "reported", report }))
+      : null;
+  }
+
+  /** Whether one is in flight. */
+  isInFlight(id: string): boolean {
+    return this.#flights.has(id);
+  }
+
+  /** Ends every wait for more; resolves when none is in flight. */
+  async land(): Promise<void> {
+    const flights = [...this.#flights.values()];
+    for (const { close } of flights) close();
+    await Promise.all(flights.map(({ done }) => done));
+  }
+
+  async #handOver(command: Placed, connection: Channel): Promise<void> {
+    const now = Date.now();
+    const sent = this.#house.give(connection, deliveryOf(command, now));
+    const event: Event = sent ? { type: "handedOver", connection: connection.id } : { type: "deviceOffline" };
+    const next = { ...decide(command, event).command, place: command.place };
+    if (!sent) return await this.#land(next);
+    const isFull = this.#flights.size >= IN_FLIGHT_MAX || this.#lengthInFlight > IN_FLIGHT_LENGTH_MAX;
+    const isBrief = isFull || next.postBacks !== null;
+    const done = this.#fly(next, isBrief ? STAY_BRIEFLY_MS : STAY_MS);
+    if (isFull) await done;
+  }
+
+  /** Gathers what the device says for so many milliseconds. */
+  #fly(command: Placed, milliseconds: number): Promise<void> {
+    const { id, task } = command.order;
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    // Cleared: a timer that is left over keeps the object in memory, and billed.
+    const timer = setTimeout(resolve, milliseconds);
+    const close = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    this.#lengthInFlight += task.payload.length;
+    const flight: Flight = { command, isLanding: false, close, done: Promise.resolve() };
+    flight.done = closed.then(async () => {
+      flight.isLanding = true;
+      await this.#land(flight.command);
+      this.#flights.delete(id);
+      this.#lengthInFlight -= task.payload.length;
+    });
+    this.#flights.set(id, flight);
+    return flight.done;
+  }
+
+  /** It has ended, and stays; or it moves out. Where it cannot, it is written down, and the alarm sees to it. */
+  async #land(command: Placed): Promise<void> {
+    const { store, ended, log, moveOut, wakeBy } = this.#house;
+    if (hasEnded(command.state) && this.#mayStay(command)) {
+      store.write({ command: settled(command), stage: "done" });
+      return ended(command.order.id);
+    }
+    // Its connection did not take it after all.
+    if (awaitsOffer(command.state)) return store.write({ command, stage: "waiting" });
+    try {
+      await moveOut(settled(command));
+    } catch (error) {
+      log("moveFailed", error);
+      store.write({ command, stage: "leaving" });
+      await wakeBy(Date.now() + OFFER_TIMEOUT_MS);
+    }
+  }
+
+  /** Whether one that has ended needs no object of its own: nobody else is to be told, and it takes little room. */
+  #mayStay(command: Command): boolean {
+    if (command.postBacks !== null || !this.#house.store.hasRoom) return false;
+    return command.history.length <= RESIDENT_ENTRIES_MAX && payloadLength(command) <= RESIDENT_LENGTH_MAX;
+  }
+}
+
+/** Whoever ends a command here need not be told of it. */
+function settled<C extends Command>(command: C): C {
+  return command.settleAt === null || !hasEnded(command.state) ? command : { ...command, settleAt: null };
+}
+
+function receiptOf({ state, history }: Command): Receipt {
+  const ended = hasEnded(state) ? state.status : null;
+  return { status: state.status, ended, late: history.at(-1)?.late ?? false };
+}

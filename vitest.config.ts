@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
@@ -29,6 +30,11 @@ const documents = new Map<string, object>([
   ],
 ]);
 
+/** For the benchmark, which names a file, what commands cost is written there. */
+async function keepCosts(table: string): Promise<void> {
+  if (process.env.COST_TABLE !== undefined) await writeFile(process.env.COST_TABLE, table);
+}
+
 /** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
 const onNode = ["agent", "browser", "client", "e2e", "scripts"].map(
   (folder) => `test/${folder}/**/*.test.ts`,
@@ -56,7 +62,7 @@ export default defineConfig({
                 MODEL_SEED: process.env.SEED ?? "",
               },
               // Nothing that a test does leaves the machine.
-              outboundService: network(documents),
+              outboundService: network(documents, keepCosts),
             },
           }),
         ],

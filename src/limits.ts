@@ -107,6 +107,12 @@ export const RETENTION_DAYS = 30;
 export const RETENTION_DAYS_MAX = 3_650;
 /** Seconds a device's token may be valid for (the contract, section 4). */
 export const DEVICE_TOKEN_SECONDS_MAX = 3_600;
+/**
+ * Milliseconds for which a token that was found good is not checked again but for its expiry, and how many such an
+ * isolate remembers: the longest tokens take 8 MB. So long does a key that its issuer withdraws live on.
+ */
+export const VERIFIED_TOKEN_MS = MINUTE;
+export const VERIFIED_TOKENS_MAX = 1_000;
 /** Seconds by which two clocks may differ when tokens are checked (RFC 7519, 4.1.4: "no more than a few minutes"). */
 export const CLOCK_TOLERANCE_SECONDS = 30;
 

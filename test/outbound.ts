@@ -5,10 +5,14 @@
  *   PUT    /<any path>   its answers, as JSON: one for each request, the last for all that follow
  *   GET    /<any path>   what was POSTed to it so far
  *   DELETE /<any path>   lets go of the requests that it leaves without an answer
+ *
+ * What commands cost is taken down at an address of its own, for the benchmark.
  */
 
 /** Where receivers are: a public host name, as far as the service can tell. */
 const RECEIVER = "https://receiver.example.com/";
+/** Where the table of costs is PUT. */
+export const COSTS = "https://costs.example.com/";
 /** Chunks of an endless answer after which the test has failed anyway. */
 const CHUNKS_MAX = 500;
 
@@ -32,14 +36,21 @@ interface Receiver {
   hanging: (() => void)[];
 }
 
-/** A network of such receivers and of these documents, by address. */
-export function network(documents: ReadonlyMap<string, object>): (request: Request) => Promise<Response> {
+/** A network of such receivers and of these documents, by address; `costs` is given what commands cost. */
+export function network(
+  documents: ReadonlyMap<string, object>,
+  costs: (table: string) => Promise<void>,
+): (request: Request) => Promise<Response> {
   const receivers = new Map<string, Receiver>();
 
   return async (request) => {
     const { method, url } = request;
     const document = documents.get(url);
     if (document !== undefined) return Response.json(document);
+    if (url === COSTS) {
+      await costs(await request.text());
+      return new Response(null, { status: 204 });
+    }
     if (!url.startsWith(RECEIVER)) return new Response("There is no network in tests.", { status: 599 });
     if (method === "PUT") {
       receivers.set(url, { replies: (await request.json()) as Reply[], received: [], hanging: [] });

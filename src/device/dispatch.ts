@@ -1,11 +1,4 @@
-import {
-  type Command,
-  type EndedStatus,
-  hasEnded,
-  type Intent,
-  type Order,
-  type Report,
-} from "../command/command.ts";
+import type { Command, EndedStatus, Intent, Order, Report } from "../command/command.ts";
 import type { CommandObject } from "../command/command-object.ts";
 import type { Claim, Delivery, Handover, Receipt, Refusal } from "../command/handover.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
@@ -49,7 +42,8 @@ export class Dispatch {
     const { store } = around;
     this.#residents = new Residents({
       store,
-      moveOut: (command) => this.#inOrder(command.order.id, () => this.#moveOut(command)),
+      inOrder: (id, step) => this.#inOrder(id, step),
+      moveOut: (command) => this.#moveOut(command),
       give: (connection, delivery) => this.#give(connection, delivery),
       ended: (id) => this.#forgetMemory(id),
       wakeBy: (time) => around.wakeBy(time),
@@ -110,19 +104,23 @@ export class Dispatch {
 
   /** As `find`, but one that has not ended moves out: there will be more to it. */
   async release(id: string): Promise<Command | null> {
-    const resident = await this.#residents.find(id);
-    if (resident === undefined || hasEnded(resident.command.state)) return resident?.command ?? null;
-    await this.#inOrder(id, () => this.#moveOut(resident.command));
-    return null;
+    for (;;) {
+      const resident = await this.#residents.find(id);
+      if (resident === undefined || resident.stage === "done") return resident?.command ?? null;
+      if (await this.#residents.moveOut(id, "waiting")) return null;
+    }
   }
 
   /** Asks to cancel: the command, if it could be done here; null where its own object is to be asked. */
   async cancel(id: string): Promise<{ command: Command; wasLive: boolean } | null> {
-    const resident = await this.#residents.find(id);
-    if (resident === undefined) return null;
-    if (resident.stage === "done") return { command: resident.command, wasLive: false };
-    const command = await this.#residents.apply(resident, { type: "cancelRequested", inFlight: false });
-    return { command, wasLive: true };
+    for (;;) {
+      const resident = await this.#residents.find(id);
+      if (resident === undefined) return null;
+      if (resident.stage === "done") return { command: resident.command, wasLive: false };
+      const asked = { type: "cancelRequested", inFlight: false } as const;
+      const command = await this.#residents.apply(id, "waiting", asked);
+      if (command !== undefined) return { command, wasLive: true };
+    }
   }
 
   /** Resolves when a command has ended, or after so many milliseconds. */
@@ -169,8 +167,9 @@ export class Dispatch {
       const resident = this.#around.store.overdue(now);
       if (resident === undefined) return;
       const { command, stage } = resident;
-      if (stage === "leaving") await this.#inOrder(command.order.id, () => this.#moveOut(command));
-      else await this.#residents.apply(resident, { type: "woke" });
+      // Asked for, one that is leaving lands, or moves out.
+      if (stage === "leaving") await this.#residents.find(command.order.id);
+      else await this.#residents.apply(command.order.id, "waiting", { type: "woke" });
     }
   }
 
@@ -224,11 +223,10 @@ export class Dispatch {
   /** Tells every open command that the device is no more. Throws where one could not be told. */
   async tellRemoval(): Promise<void> {
     await this.#residents.land();
-    await this.#forEachOpen(Number.POSITIVE_INFINITY, (id) => {
-      const resident = this.#around.store.resident(id);
-      return resident === undefined
-        ? this.#command(id, (stub) => stub.deviceRemoved())
-        : this.#residents.apply(resident, { type: "deviceRemoved" });
+    await this.#forEachOpen(Number.POSITIVE_INFINITY, async (id) => {
+      if ((await this.#residents.find(id)) === undefined)
+        await this.#command(id, (stub) => stub.deviceRemoved());
+      else await this.#residents.apply(id, "waiting", { type: "deviceRemoved" });
     });
   }
 

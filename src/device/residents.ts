@@ -20,12 +20,14 @@ import {
   STAY_MS,
 } from "../limits.ts";
 import type { Channel } from "./connection.ts";
-import type { DeviceStore, Placed, Resident } from "./device-store.ts";
+import type { DeviceStore, Placed, Resident, Stage } from "./device-store.ts";
 
 /** What residents need of what is around them. */
 export interface House {
   store: DeviceStore;
-  /** Makes the command's own object. Throws where that cannot be reached. */
+  /** Does a step after those that are under way for the same command. */
+  inOrder<T>(id: string, step: () => Promise<T>): Promise<T>;
+  /** Gives a command an object of its own. Throws where that cannot be reached. */
   moveOut(command: Placed): Promise<void>;
   /** Writes a command to a connection; false where that did not take it. */
   give(connection: Channel, delivery: Delivery): boolean;
@@ -90,18 +92,37 @@ export class Residents {
     await flight?.done;
     const resident = this.#house.store.resident(id);
     if (resident?.stage !== "leaving") return resident;
-    await this.#house.moveOut(resident.command);
+    await this.moveOut(id, "leaving");
     return undefined;
   }
 
-  /** Has something happen to one that waits, or has ended. It stays, or moves out. */
-  async apply({ command, stage }: Resident, event: Event): Promise<Command> {
-    const next = settled({ ...decide(command, event).command, place: command.place });
-    if (next.state === command.state && next.history.length === command.history.length) return command;
-    if (hasEnded(next.state) && !this.#mayStay(next)) await this.#house.moveOut(next);
-    else this.#house.store.write({ command: next, stage: hasEnded(next.state) ? "done" : stage });
-    if (hasEnded(next.state)) this.#house.ended(next.order.id);
-    return next;
+  /** Gives one an object of its own; false where it is not at this stage any more. */
+  moveOut(id: string, stage: Stage): Promise<boolean> {
+    return this.#house.inOrder(id, async () => {
+      const resident = this.#house.store.resident(id);
+      if (resident?.stage !== stage) return false;
+      await this.#house.moveOut(resident.command);
+      return true;
+    });
+  }
+
+  /**
+   * Has something happen to one that waits, or has ended: it stays, or moves out with it. Undefined where it is not at
+   * this stage any more.
+   */
+  apply(id: string, stage: Exclude<Stage, "leaving">, event: Event): Promise<Command | undefined> {
+    const { store, moveOut, ended } = this.#house;
+    return this.#house.inOrder(id, async () => {
+      const resident = store.resident(id);
+      if (resident?.stage !== stage) return undefined;
+      const { place } = resident.command;
+      const command = settled({ ...decide(resident.command, event).command, place });
+      const isOver = hasEnded(command.state);
+      if (isOver && !this.#mayStay(command)) await moveOut(command);
+      else store.write({ command, stage: isOver ? "done" : stage });
+      if (isOver) ended(id);
+      return command;
+    });
   }
 
   /** Hears what the device says of one; null where it is none of these, or nothing is known of its hand-over. */
@@ -114,10 +135,8 @@ export class Residents {
       return receiptOf(command);
     }
     await flight?.done;
-    const resident = this.#house.store.resident(id);
-    return resident?.stage === "done"
-      ? receiptOf(await this.apply(resident, { type: "reported", report }))
-      : null;
+    const command = await this.apply(id, "done", { type: "reported", report });
+    return command === undefined ? null : receiptOf(command);
   }
 
   /** Whether one is in flight. */
@@ -168,7 +187,7 @@ export class Residents {
 
   /** It has ended, and stays; or it moves out. Where it cannot, it is written down, and the alarm sees to it. */
   async #land(command: Placed): Promise<void> {
-    const { store, ended, log, moveOut, wakeBy } = this.#house;
+    const { store, ended, inOrder, log, moveOut, wakeBy } = this.#house;
     if (hasEnded(command.state) && this.#mayStay(command)) {
       store.write({ command: settled(command), stage: "done" });
       return ended(command.order.id);
@@ -176,7 +195,7 @@ export class Residents {
     // Its connection did not take it after all.
     if (awaitsOffer(command.state)) return store.write({ command, stage: "waiting" });
     try {
-      await moveOut(settled(command));
+      await inOrder(command.order.id, () => moveOut(settled(command)));
     } catch (error) {
       log("moveFailed", error);
       store.write({ command, stage: "leaving" });

@@ -3,6 +3,7 @@ import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JW
 import { bearerToken, KeysUnavailable, verifyJwt } from "../jwt.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
+import { type Bearer, VerifiedTokens } from "./verified-tokens.ts";
 
 /** Who calls: a token of the configured issuer, for this service, with the scope that the call needs. */
 
@@ -13,6 +14,9 @@ export interface Caller {
   account: string;
 }
 
+/** Tokens that were checked a moment ago: most callers use one for many calls. */
+const verifiedTokens = new VerifiedTokens();
+
 /** Where each scope is contained besides itself. */
 const INCLUDED_IN: Partial<Record<Scope, Scope>> = { "Device.Read": "Device.ReadWrite" };
 
@@ -20,6 +24,17 @@ const INCLUDED_IN: Partial<Record<Scope, Scope>> = { "Device.Read": "Device.Read
 export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller> {
   const token = bearerToken(c.req.header("Authorization"));
   if (token === null) throw unauthenticated("Send a token: Authorization: Bearer <token>.", "");
+  const { account, granted } = verifiedTokens.find(c.env, token) ?? (await verify(c, token));
+  const wider = INCLUDED_IN[scope];
+  if (!granted.has(scope) && (wider === undefined || !granted.has(wider))) {
+    throw new ApiError("accessDenied", `This call needs a token with the scope ${scope}.`, {
+      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"` },
+    });
+  }
+  return { account };
+}
+
+async function verify(c: Context<Edge>, token: string): Promise<Bearer> {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = c.env;
   // A var that is missing altogether is as empty as "": without it, jose would not check the claim.
   if (!issuer || !audience) {
@@ -35,14 +50,10 @@ export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller>
   if (!verified.ok) throw unauthenticated(verified.message);
   const { sub } = verified.payload;
   if (typeof sub !== "string" || sub === "") throw unauthenticated('The token\'s claim "sub" is empty.');
-  const granted = scopesOf(verified.payload);
-  const wider = INCLUDED_IN[scope];
-  if (!granted.has(scope) && (wider === undefined || !granted.has(wider))) {
-    throw new ApiError("accessDenied", `This call needs a token with the scope ${scope}.`, {
-      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"` },
-    });
-  }
-  return { account: c.env.ACCOUNTS.idFromName(JSON.stringify([issuer, sub])).toString() };
+  const account = c.env.ACCOUNTS.idFromName(JSON.stringify([issuer, sub])).toString();
+  const bearer = { account, granted: scopesOf(verified.payload), expiresAt: verified.payload.exp ?? 0 };
+  verifiedTokens.add(c.env, token, bearer);
+  return bearer;
 }
 
 /** Scopes as Microsoft's tokens (`scp`) or OAuth 2.0's (`scope`, RFC 8693, 4.2) carry them. */

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Clock, objectOf } from "../clock.ts";
+import { COSTS } from "../outbound.ts";
 import { PATIENTLY } from "../patience.ts";
 import { Receiver } from "../post-back/receiver.ts";
 import { APP_SERVICE, Api, Device } from "../stage.ts";
@@ -379,6 +380,5 @@ test.each(Object.entries(ROADS))("%s", async (road, { presence, first, way, ...b
 });
 
 afterAll(async () => {
-  if (env.COST_TABLE !== undefined)
-    await fetch(env.COST_TABLE, { method: "PUT", body: JSON.stringify(table) });
+  await fetch(COSTS, { method: "PUT", body: JSON.stringify(table) });
 });

@@ -42,12 +42,16 @@ export class Connection implements Channel {
       pingedAt: null,
       drainedTo: 0,
     };
-    socket.serializeAttachment(attachment);
+    remember(socket, attachment);
     return new Connection(socket);
   }
 
   get #attachment(): Attachment {
-    return this.#socket.deserializeAttachment() as Attachment;
+    const known = attachments.get(this.#socket);
+    if (known !== undefined) return known;
+    const attachment = this.#socket.deserializeAttachment() as Attachment;
+    attachments.set(this.#socket, attachment);
+    return attachment;
   }
 
   get id(): string {
@@ -110,8 +114,16 @@ export class Connection implements Channel {
   }
 
   #remember(change: Partial<Attachment>): void {
-    this.#socket.serializeAttachment({ ...this.#attachment, ...change });
+    remember(this.#socket, { ...this.#attachment, ...change });
   }
+}
+
+/** What was read from, or written to, each socket since the object woke: reading it anew takes longer. */
+const attachments = new WeakMap<WebSocket, Attachment>();
+
+function remember(socket: WebSocket, attachment: Attachment): void {
+  socket.serializeAttachment(attachment);
+  attachments.set(socket, attachment);
 }
 
 /** Messages that a device may still send: a bucket that fills steadily. Lives in memory, as a flood does. */

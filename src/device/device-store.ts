@@ -16,6 +16,9 @@ const OPEN_FROM_LAG = 1_000;
 /** Places, from the first, in which commands are looked for that are to be erased: they end about in their order. */
 const SWEEP_WINDOW = 1_000;
 
+/** Commands after which it is looked up again whether there is room: the database says so only when it is asked. */
+const ROOM_LOOKED_UP_EVERY = 1_000;
+
 const DEVICE = "device";
 const REPORT = "report:";
 const OPEN_FROM = "openFrom";
@@ -74,6 +77,7 @@ export class DeviceStore {
   readonly #storage: DurableObjectStorage;
   #device: DeviceRecord | undefined;
   #open: Map<string, number> | undefined;
+  #hasRoom: boolean | undefined;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -99,16 +103,17 @@ export class DeviceStore {
     return this.#openCommands();
   }
 
-  /** Adds a command at the end of the list, and answers its place. */
-  add(command: Command, stage: Stage, intent: Intent | null): number {
+  /** Adds a command at the end of the list, and answers its place; undefined where one of its id is there already. */
+  add(command: Command, stage: Stage, intent: Intent | null): number | undefined {
     const open = this.#openCommands();
     const { id } = command.order;
-    const { place } = this.#storage.sql
+    const ended = endedOf(command, stage);
+    const place = this.#storage.sql
       .exec<{ place: number }>(
         `INSERT INTO commands (id, ended, intent, fingerprint, accepted, due, stage, content)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING place`,
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING place`,
         id,
-        hasEnded(command.state) ? command.state.status : null,
+        ended,
         intent?.key ?? null,
         intent?.fingerprint ?? null,
         command.createdAt,
@@ -116,8 +121,10 @@ export class DeviceStore {
         stage,
         JSON.stringify(command),
       )
-      .one();
-    if (!hasEnded(command.state)) open.set(id, place);
+      .toArray()[0]?.place;
+    if (place === undefined) return undefined;
+    if (ended === null) open.set(id, place);
+    if (place % ROOM_LOOKED_UP_EVERY === 0) this.#hasRoom = undefined;
     return place;
   }
 
@@ -145,15 +152,16 @@ export class DeviceStore {
 
   /** Writes a resident as it is now. */
   write({ command, stage }: Resident): void {
+    const ended = endedOf(command, stage);
     this.#storage.sql.exec(
       "UPDATE commands SET ended = ?, due = ?, stage = ?, content = ? WHERE place = ?",
-      hasEnded(command.state) ? command.state.status : null,
+      ended,
       dueOf(command),
       stage,
       JSON.stringify(command),
       command.place,
     );
-    if (hasEnded(command.state)) this.#openCommands().delete(command.order.id);
+    if (ended !== null) this.#openCommands().delete(command.order.id);
   }
 
   /** It is being handed over from now on: whether it was must be asked of its own object. */
@@ -201,7 +209,8 @@ export class DeviceStore {
 
   /** Whether there is room for commands that stay. */
   get hasRoom(): boolean {
-    return this.#storage.sql.databaseSize < RESIDENT_BYTES_TOTAL_MAX;
+    this.#hasRoom ??= this.#storage.sql.databaseSize < RESIDENT_BYTES_TOTAL_MAX;
+    return this.#hasRoom;
   }
 
   #residents(condition: string, ...values: (string | number)[]): Resident[] {
@@ -328,4 +337,9 @@ const SWEEP_END = "IFNULL((SELECT place FROM commands ORDER BY place LIMIT 1 OFF
 function dueOf(command: Command): number {
   const { state, createdAt, order } = command;
   return hasEnded(state) ? eraseAt(command, state.endedAt) : createdAt + order.deliveryTimeoutMs;
+}
+
+/** How a command has ended, as far as the list is concerned: one that is to move out is open until it has. */
+function endedOf({ state }: Command, stage: Stage): EndedStatus | null {
+  return stage === "done" && hasEnded(state) ? state.status : null;
 }

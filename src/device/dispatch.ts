@@ -33,7 +33,7 @@ export class Dispatch {
   #taken = new Set<string>();
   readonly #residents: Residents;
   /** Callers that wait for a command's end. */
-  readonly #waits = new Map<string, (() => void)[]>();
+  readonly #waits = new Map<string, Set<(command: Command | null) => void>>();
   /** Words under way, by command: each hears them in the order they were said. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
@@ -45,7 +45,7 @@ export class Dispatch {
       inOrder: (id, step) => this.#inOrder(id, step),
       moveOut: (command) => this.#moveOut(command),
       give: (connection, delivery) => this.#give(connection, delivery),
-      ended: (id) => this.#forgetMemory(id),
+      ended: (command) => this.#forgetMemory(command.order.id, command),
       wakeBy: (time) => around.wakeBy(time),
       log: (event, error) => this.#log(event, error),
     });
@@ -61,20 +61,18 @@ export class Dispatch {
     now: number,
   ): { ok: true; acceptedAt: number } | ({ ok: false } & Refusal) {
     const { store } = this.#around;
-    const acceptedAt = store.acceptedAt(order.id);
-    if (acceptedAt !== undefined) return { ok: true, acceptedAt };
     const earlier = intent && store.findIntent(intent.key);
-    if (intent && earlier && !intent.first) {
+    if (intent && earlier && earlier.id !== order.id) {
       const same = earlier.fingerprint === intent.fingerprint;
-      return { ok: false, reason: "repeated", command: earlier.id, same };
+      if (!intent.first) return { ok: false, reason: "repeated", command: earlier.id, same };
+      // The newest of several first requests under one id is the one that its repeats are of.
+      store.release(intent.key);
     }
-    if (store.open.size >= OPEN_COMMANDS_PER_DEVICE_MAX) return { ok: false, reason: "queueFull" };
-    // The newest of several first requests under one id is the one that its repeats are of.
-    if (intent && earlier) store.release(intent.key);
+    if (store.open.size >= OPEN_COMMANDS_PER_DEVICE_MAX && store.acceptedAt(order.id) === undefined)
+      return { ok: false, reason: "queueFull" };
     const connection = this.#around.current();
     const isDraining = connection !== undefined && connection.drainedTo !== null;
-    this.#residents.take(order, intent, isDraining ? null : connection, now);
-    return { ok: true, acceptedAt: now };
+    return { ok: true, acceptedAt: this.#residents.take(order, intent, isDraining ? null : connection, now) };
   }
 
   /** Hands a command over again. */
@@ -94,11 +92,10 @@ export class Dispatch {
    * null where it has one, or never was. Throws where its own object could not be reached.
    */
   async find(id: string, milliseconds = 0): Promise<Command | null> {
-    if (
-      milliseconds > 0 &&
-      (this.#residents.isInFlight(id) || this.#around.store.resident(id)?.stage === "waiting")
-    )
-      await this.ended(id, milliseconds);
+    if (milliseconds > 0 && this.#residents.isOpen(id)) {
+      const ended = await this.#end(id, milliseconds);
+      if (ended !== null) return ended;
+    }
     return (await this.#residents.find(id))?.command ?? null;
   }
 
@@ -123,15 +120,17 @@ export class Dispatch {
     }
   }
 
-  /** Resolves when a command has ended, or after so many milliseconds. */
-  async ended(id: string, milliseconds: number): Promise<void> {
-    if (!this.#around.store.open.has(id)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waits.set(id, [...(this.#waits.get(id) ?? []), resolve]);
+  /** A command at its end; null where that does not come within so many milliseconds, or not here. */
+  async #end(id: string, milliseconds: number): Promise<Command | null> {
+    const { promise, resolve } = Promise.withResolvers<Command | null>();
+    const waiting = this.#waits.get(id) ?? new Set();
+    this.#waits.set(id, waiting.add(resolve));
     // Cleared: a timer that is left over keeps the object in memory, and billed.
-    const timer = setTimeout(resolve, milliseconds);
-    await promise;
+    const timer = setTimeout(resolve, milliseconds, null);
+    const command = await promise;
     clearTimeout(timer);
+    if (waiting.delete(resolve) && waiting.size === 0) this.#waits.delete(id);
+    return command;
   }
 
   /** A command has ended. */
@@ -146,10 +145,10 @@ export class Dispatch {
     this.#forgetMemory(id);
   }
 
-  #forgetMemory(id: string): void {
+  /** Nothing more is to come; `command`, where it is known here. */
+  #forgetMemory(id: string, command: Command | null = null): void {
     this.#taken.delete(id);
-    for (const resolve of this.#waits.get(id) ?? []) resolve();
-    this.#waits.delete(id);
+    for (const resolve of this.#waits.get(id) ?? []) resolve(command);
   }
 
   /** Gives a command an object of its own. */

@@ -32,7 +32,7 @@ export interface House {
   /** Writes a command to a connection; false where that did not take it. */
   give(connection: Channel, delivery: Delivery): boolean;
   /** A command has ended. */
-  ended(id: string): void;
+  ended(command: Command): void;
   /** Has the object's alarm ring at this time at the latest. */
   wakeBy(time: number): Promise<void>;
   log(event: string, error: unknown): void;
@@ -62,18 +62,24 @@ export class Residents {
     this.#house = house;
   }
 
-  /** Takes an order into the list; `connection` is what it is handed over to, null where it is to wait behind others. */
-  take(order: Order, intent: Intent | null, connection: Channel | undefined | null, now: number): void {
+  /**
+   * Takes an order into the list, and answers when it was accepted: now, or before where it is there already.
+   * `connection` is what it is handed over to, null where it is to wait behind others.
+   */
+  take(order: Order, intent: Intent | null, connection: Channel | undefined | null, now: number): number {
     const { store } = this.#house;
     const accepted = accept(order, now);
-    if (connection) {
-      void this.#handOver({ ...accepted, place: store.add(accepted, "leaving", intent) }, connection);
-      return;
-    }
-    const { command } = decide(accepted, { type: connection === null ? "queued" : "deviceOffline" });
-    if (!hasEnded(command.state)) store.add(command, "waiting", intent);
-    else if (this.#mayStay(command)) store.add(settled(command), "done", intent);
-    else void this.#land({ ...command, place: store.add(accepted, "leaving", intent) });
+    const command = connection
+      ? accepted
+      : settled(decide(accepted, { type: connection === null ? "queued" : "deviceOffline" }).command);
+    const isOver = hasEnded(command.state);
+    const stays = isOver && this.#mayStay(command);
+    const stage = stays ? "done" : isOver || connection ? "leaving" : "waiting";
+    const place = store.add(command, stage, intent);
+    if (place === undefined) return store.acceptedAt(order.id) ?? now;
+    if (connection) void this.#handOver({ ...command, place }, connection);
+    else if (stage === "leaving") void this.#land({ ...command, place });
+    return now;
   }
 
   /** Hands over one that waits. Resolves at once, or, where many are on their way, when this one has arrived. */
@@ -120,7 +126,7 @@ export class Residents {
       const isOver = hasEnded(command.state);
       if (isOver && !this.#mayStay(command)) await moveOut(command);
       else store.write({ command, stage: isOver ? "done" : stage });
-      if (isOver) ended(id);
+      if (isOver) ended(command);
       return command;
     });
   }
@@ -137,6 +143,11 @@ export class Residents {
     await flight?.done;
     const command = await this.apply(id, "done", { type: "reported", report });
     return command === undefined ? null : receiptOf(command);
+  }
+
+  /** Whether a command that has not ended is one of these. */
+  isOpen(id: string): boolean {
+    return this.#flights.has(id) || this.#house.store.resident(id)?.stage === "waiting";
   }
 
   /** Whether one is in flight. */
@@ -189,8 +200,9 @@ export class Residents {
   async #land(command: Placed): Promise<void> {
     const { store, ended, inOrder, log, moveOut, wakeBy } = this.#house;
     if (hasEnded(command.state) && this.#mayStay(command)) {
-      store.write({ command: settled(command), stage: "done" });
-      return ended(command.order.id);
+      const over = settled(command);
+      store.write({ command: over, stage: "done" });
+      return ended(over);
     }
     // Its connection did not take it after all.
     if (awaitsOffer(command.state)) return store.write({ command, stage: "waiting" });

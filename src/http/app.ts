@@ -19,20 +19,7 @@ import { resource } from "./resource.ts";
 /** The edge: every request comes in here, is authenticated, and is passed to the one object it concerns. */
 export const app = new Hono<Edge>({ getPath: canonicalPath });
 
-app.use(async (c, next) => {
-  c.set("requestId", crypto.randomUUID());
-  c.set("clientRequestId", echoable(c.req.header("client-request-id")));
-  await next();
-  // The headers of an upgrade are the device's object's own.
-  if (c.res.status === 101) return;
-  const clientRequestId = c.get("clientRequestId");
-  c.header("request-id", c.get("requestId"));
-  if (clientRequestId !== undefined) c.header("client-request-id", clientRequestId);
-  c.header("OData-Version", "4.0");
-  c.header("Cache-Control", "no-store");
-});
-
-const allowAnyOrigin = cors({
+const preflight = cors({
   origin: "*",
   allowMethods: ["GET", "HEAD", "POST", "PATCH", "DELETE"],
   allowHeaders: [
@@ -45,10 +32,27 @@ const allowAnyOrigin = cors({
     "Retry-Attempt",
     "Last-Event-ID",
   ],
-  exposeHeaders: ["Location", "Retry-After", "Preference-Applied", "request-id", "client-request-id"],
   maxAge: 86_400,
 });
-app.use((c, next) => (c.req.header("Upgrade") === undefined ? allowAnyOrigin(c, next) : next()));
+const EXPOSED = "Location,Retry-After,Preference-Applied,request-id,client-request-id";
+
+// Headers are set before the answer is made: set on one that is made, each costs another Response.
+app.use((c, next) => {
+  const requestId = crypto.randomUUID();
+  const clientRequestId = echoable(c.req.header("client-request-id"));
+  c.set("requestId", requestId);
+  c.set("clientRequestId", clientRequestId);
+  c.header("request-id", requestId);
+  if (clientRequestId !== undefined) c.header("client-request-id", clientRequestId);
+  c.header("OData-Version", "4.0");
+  c.header("Cache-Control", "no-store");
+  // Browsers let any page open a WebSocket, and ask nobody.
+  if (c.req.header("Upgrade") !== undefined) return next();
+  if (c.req.method === "OPTIONS") return preflight(c, next);
+  c.header("Access-Control-Allow-Origin", "*");
+  c.header("Access-Control-Expose-Headers", EXPOSED);
+  return next();
+});
 
 resource(app, "/:profile/healthz", { GET: (c) => c.json({ status: "ok" }) });
 serveDevices(app);

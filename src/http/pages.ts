@@ -3,7 +3,7 @@ import { readAsset } from "./asset.ts";
 import { type AuthorizationServer, authorizationServer } from "./auth.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
-import { isVersioned } from "./paths.ts";
+import { isVersioned, pathOf } from "./paths.ts";
 import { resource } from "./resource.ts";
 
 /** The pages for people: static, and served with what they may load and whom they may call. */
@@ -32,7 +32,7 @@ async function servePage(c: Context<Edge>, page: string): Promise<Response> {
   // Pages belong to no version of the interface.
   if (isVersioned(c.req.url)) throw new ApiError("itemNotFound", "There is nothing at this address.");
   // The page works with its own address, and "//pair" would be the host of that name.
-  if (new URL(c.req.url).pathname.includes("//")) return c.redirect(`/${page}`, 308);
+  if (pathOf(c.req.url).includes("//")) return c.redirect(`/${page}`, 308);
   return c.body(await readAsset(c, `/${page}`), 200, {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": contentSecurityPolicy(await tokenOrigin(c.env)),

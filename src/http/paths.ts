@@ -16,9 +16,26 @@ const KEYED = /^(\w+)\((?:\w+=)?(?:'|%27)(.*)(?:'|%27)\)$/i;
 /** What those clients put before an action's name (4.5.1). */
 const NAMESPACE = /^microsoft\.graph\./;
 
+/** Scheme and host of a request's URL; the runtime has parsed it, and writes it in one way (WHATWG URL, 4.5). */
+export function originOf(url: string): string {
+  return url.slice(0, pathAt(url));
+}
+
+/** The path of a request's URL, as it was sent. */
+export function pathOf(url: string): string {
+  const path = url.slice(pathAt(url));
+  const end = path.search(/[?#]/);
+  return end < 0 ? path : path.slice(0, end);
+}
+
+function pathAt(url: string): number {
+  const at = url.indexOf("/", url.indexOf("://") + 3);
+  return at < 0 ? url.length : at;
+}
+
 /** The path that the routes match, of a request's URL. */
 export function canonicalPath(request: Request): string {
-  const segments = new URL(request.url).pathname
+  const segments = pathOf(request.url)
     .split("/")
     .filter((segment) => segment !== "")
     .flatMap((segment) => KEYED.exec(segment)?.slice(1) ?? segment);
@@ -34,6 +51,8 @@ export function canonicalPath(request: Request): string {
 
 /** Whether an address names a version itself, instead of being given the usual one. */
 export function isVersioned(url: string): boolean {
-  const first = new URL(url).pathname.split("/").find((segment) => segment !== "");
+  const first = pathOf(url)
+    .split("/")
+    .find((segment) => segment !== "");
   return PROFILES.some((profile) => profile === first?.toLowerCase());
 }

@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import { weightOf } from "./accept.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
-import type { Profile } from "./paths.ts";
+import { originOf, type Profile } from "./paths.ts";
 
 /** A resource: its methods, its addresses, and what a request for it may ask. */
 
@@ -26,7 +26,7 @@ export function profileOf(c: Context<Edge>): Profile {
 
 /** The address of a path in the caller's own profile, on the host that it called. */
 export function addressOf(c: Context<Edge>, path: string): string {
-  return `${new URL(c.req.url).origin}/${profileOf(c)}${path}`;
+  return `${originOf(c.req.url)}/${profileOf(c)}${path}`;
 }
 
 /** The `@odata.context` of a collection or an entity type (OData JSON format 4.0, 4.5.1). */
@@ -46,6 +46,7 @@ export function readOptions<Name extends string>(
   known: readonly Name[],
 ): Partial<Record<Name, string>> {
   const options: Partial<Record<Name, string>> = {};
+  if (!c.req.url.includes("?")) return options;
   for (const [key, value] of new URL(c.req.url).searchParams) {
     if (!key.startsWith("$")) continue;
     const name = known.find((candidate) => candidate === key.toLowerCase());

@@ -176,6 +176,8 @@ export const IN_FLIGHT_LENGTH_MAX = 8 * KIB * KIB;
 /** UTF-16 units of payload and response payload, and history entries, above which a command does not stay. */
 export const RESIDENT_LENGTH_MAX = 8 * KIB;
 export const RESIDENT_ENTRIES_MAX = 50;
+/** Commands of which an isolate remembers that they have objects of their own: each takes some 200 bytes. */
+export const MOVED_OUT_MAX = 10_000;
 /** Bytes of a device's database above which no command stays: the platform's 10 GB, less a fifth. */
 export const RESIDENT_BYTES_TOTAL_MAX = 8e9;
 

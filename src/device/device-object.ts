@@ -114,6 +114,8 @@ export class DeviceObject extends DurableObject<Env> {
     status: Status | null,
   ): Promise<({ ok: true } & Page) | Unknown> {
     if (this.#of(account) === undefined) return UNKNOWN;
+    // All at once, rather than each as its turn comes.
+    await this.#dispatch.land();
     const { commands, next } = this.#store.page(before, top, status);
     const told: Listed[] = [];
     let length = 0;

@@ -99,6 +99,11 @@ export class Dispatch {
     return (await this.#residents.find(id))?.command ?? null;
   }
 
+  /** Has what is in flight land; resolves when nothing is. */
+  land(): Promise<void> {
+    return this.#residents.land();
+  }
+
   /** As `find`, but one that has not ended moves out: there will be more to it. */
   async release(id: string): Promise<Command | null> {
     for (;;) {

@@ -191,6 +191,7 @@ export class Dispatch {
   async drain(connection: Channel): Promise<void> {
     let failed = false;
     for (let place = connection.drainedTo ?? 0; connection.isOpen; ) {
+      await this.#residents.room();
       const window = this.#around.store.openAfter(place, WINDOW);
       if (window.length === 0) {
         connection.drainedTo = null;
@@ -278,7 +279,7 @@ export class Dispatch {
   #follow(claim: Claim, id: string, connection: Channel): Promise<boolean> {
     switch (claim.type) {
       case "resident":
-        return this.#meet(id, connection);
+        return Promise.resolve(this.#meet(id, connection));
       case "deliver":
         return this.#give(connection, claim.delivery)
           ? this.#tell(id, (stub) => stub.handedOver(connection.id))
@@ -298,11 +299,11 @@ export class Dispatch {
   }
 
   /** Hands a resident over; false where it has moved out meanwhile, and must be asked. */
-  async #meet(id: string, connection: Channel): Promise<boolean> {
+  #meet(id: string, connection: Channel): boolean {
     const { store } = this.#around;
     const resident = store.resident(id);
     if (resident?.stage !== "waiting") return !store.open.has(id) || this.#residents.isInFlight(id);
-    if (connection.isOpen) await this.#residents.meet(resident, connection);
+    if (connection.isOpen) this.#residents.meet(resident, connection);
     return true;
   }
 

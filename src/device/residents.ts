@@ -17,6 +17,7 @@ import {
   RESIDENT_ENTRIES_MAX,
   RESIDENT_LENGTH_MAX,
   STAY_BRIEFLY_MS,
+  STAY_CROWDED_MS,
   STAY_MS,
 } from "../limits.ts";
 import type { Channel } from "./connection.ts";
@@ -82,10 +83,23 @@ export class Residents {
     return now;
   }
 
-  /** Hands over one that waits. Resolves at once, or, where many are on their way, when this one has arrived. */
-  async meet({ command }: Resident, connection: Channel): Promise<void> {
+  /** Hands over one that waits. */
+  meet({ command }: Resident, connection: Channel): void {
     this.#house.store.leaves(command.place);
-    await this.#handOver(command, connection);
+    void this.#handOver(command, connection);
+  }
+
+  /** Resolves when there is room for many more in flight: a device that is slow is not given all at once. */
+  async room(): Promise<void> {
+    for (const { done } of this.#flights.values()) {
+      if (!this.#isFull) return;
+      await Promise.race([done, scheduler.wait(STAY_CROWDED_MS)]);
+      if (this.#isFull) await this.land();
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#flights.size >= IN_FLIGHT_MAX || this.#lengthInFlight > IN_FLIGHT_LENGTH_MAX;
   }
 
   /**
@@ -168,14 +182,11 @@ export class Residents {
     const event: Event = sent ? { type: "handedOver", connection: connection.id } : { type: "deviceOffline" };
     const next = { ...decide(command, event).command, place: command.place };
     if (!sent) return await this.#land(next);
-    const isFull = this.#flights.size >= IN_FLIGHT_MAX || this.#lengthInFlight > IN_FLIGHT_LENGTH_MAX;
-    const isBrief = isFull || next.postBacks !== null;
-    const done = this.#fly(next, isBrief ? STAY_BRIEFLY_MS : STAY_MS);
-    if (isFull) await done;
+    this.#fly(next, this.#isFull || next.postBacks !== null ? STAY_BRIEFLY_MS : STAY_MS);
   }
 
   /** Gathers what the device says for so many milliseconds. */
-  #fly(command: Placed, milliseconds: number): Promise<void> {
+  #fly(command: Placed, milliseconds: number): void {
     const { id, task } = command.order;
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     // Cleared: a timer that is left over keeps the object in memory, and billed.
@@ -193,7 +204,6 @@ export class Residents {
       this.#lengthInFlight -= task.payload.length;
     });
     this.#flights.set(id, flight);
-    return flight.done;
   }
 
   /** It has ended, and stays; or it moves out. Where it cannot, it is written down, and the alarm sees to it. */

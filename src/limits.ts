@@ -170,11 +170,11 @@ export const POLL_BURST_MS = 5;
 export const STAY_MS = SECOND;
 /** The same where more is at stake: each status is posted back, or many are on their way. */
 export const STAY_BRIEFLY_MS = 5;
-/** And the time for one of many to be answered before all that are on their way are taken to be slow. */
-export const STAY_CROWDED_MS = 250;
 /** Commands on their way, and UTF-16 units of their payloads, above which each stays only briefly. */
 export const IN_FLIGHT_MAX = 256;
 export const IN_FLIGHT_LENGTH_MAX = 8 * KIB * KIB;
+/** Commands that a device is given ahead of its answers when many have waited for it: it answers each within the second. */
+export const DRAINED_AHEAD_MAX = 64;
 /** UTF-16 units of payload and response payload, and history entries, above which a command does not stay. */
 export const RESIDENT_LENGTH_MAX = 8 * KIB;
 export const RESIDENT_ENTRIES_MAX = 50;

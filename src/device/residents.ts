@@ -11,13 +11,13 @@ import { decide } from "../command/decide.ts";
 import { type Delivery, deliveryOf, type Receipt } from "../command/handover.ts";
 import { accept, type Event } from "../command/transition.ts";
 import {
+  DRAINED_AHEAD_MAX,
   IN_FLIGHT_LENGTH_MAX,
   IN_FLIGHT_MAX,
   OFFER_TIMEOUT_MS,
   RESIDENT_ENTRIES_MAX,
   RESIDENT_LENGTH_MAX,
   STAY_BRIEFLY_MS,
-  STAY_CROWDED_MS,
   STAY_MS,
 } from "../limits.ts";
 import type { Channel } from "./connection.ts";
@@ -89,12 +89,11 @@ export class Residents {
     void this.#handOver(command, connection);
   }
 
-  /** Resolves when there is room for many more in flight: a device that is slow is not given all at once. */
+  /** Resolves when few enough are in flight: a device that is slow is not given all that waits at once. */
   async room(): Promise<void> {
     for (const { done } of this.#flights.values()) {
-      if (!this.#isFull) return;
-      await Promise.race([done, scheduler.wait(STAY_CROWDED_MS)]);
-      if (this.#isFull) await this.land();
+      if (this.#flights.size < DRAINED_AHEAD_MAX && !this.#isFull) return;
+      await done;
     }
   }
 

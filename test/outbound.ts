@@ -5,7 +5,12 @@
  *   PUT    /<any path>   its answers, as JSON: one for each request, the last for all that follow
  *   GET    /<any path>   what was POSTed to it so far
  *   DELETE /<any path>   lets go of the requests that it leaves without an answer
+ *
+ * Every address that was asked for, whoever's it is, is told at `ASKED`.
  */
+
+/** Tells every address that was asked for, by any test, as a list in JSON. */
+export const ASKED = "https://outbound.test/asked";
 
 /** Where receivers are: a public host name, as far as the service can tell. */
 const RECEIVER = "https://receiver.example.com/";
@@ -35,9 +40,12 @@ interface Receiver {
 /** A network of such receivers and of these documents, by address. */
 export function network(documents: ReadonlyMap<string, object>): (request: Request) => Promise<Response> {
   const receivers = new Map<string, Receiver>();
+  const asked: string[] = [];
 
   return async (request) => {
     const { method, url } = request;
+    if (url === ASKED) return Response.json(asked);
+    asked.push(url);
     const document = documents.get(url);
     if (document !== undefined) return Response.json(document);
     if (!url.startsWith(RECEIVER)) return new Response("There is no network in tests.", { status: 599 });

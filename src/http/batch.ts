@@ -81,11 +81,12 @@ function inOrder(parts: readonly Part[]): Part[] {
 }
 
 /**
- * Headers that speak of the connection, or of who is at its other end: the platform writes them, and limits by
- * address rely on them, so a part has those of the batch and none of its own.
+ * Headers that speak of the connection, or of who is at its other end: the platform or the browser writes them, and
+ * limits by address and what a person is told of a pairing rely on them, so a part has those of the batch and none of
+ * its own.
  */
 const OF_THE_CONNECTION =
-  /^(cf-.*|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|host|connection|content-length|transfer-encoding)$/i;
+  /^(cf-.*|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|origin|host|connection|content-length|transfer-encoding)$/i;
 
 /** Headers that name an intent. A repeated batch repeats its parts, so each part has a name within the batch's. */
 const OF_THE_INTENT = ["client-request-id", "Idempotency-Key"];

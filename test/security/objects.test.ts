@@ -1,9 +1,9 @@
-import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { app } from "../../src/http/app.ts";
 import { type Ids, ROUTES_TO_ALL, type Route, routesTo } from "../http/routes.ts";
 import { type Answer, APP_SERVICE, Api, Device, type Json } from "../stage.ts";
+import { keptBy } from "./kept.ts";
 
 /** What is another's is not there: every route, with every combination of ids that is not the caller's own. */
 
@@ -120,19 +120,6 @@ function lasting({ status, headers, body }: Answer): Json {
 
 /** Whether a route's answer depends on the command. */
 const isOfCommand = (path: string): boolean => path.includes(nowhere.command);
-
-/** All that an object keeps, and when its alarm rings. */
-function keptBy(stub: DurableObjectStub): Promise<Json> {
-  return runInDurableObject(stub, async (_, { storage }) => {
-    const tables = storage.sql
-      .exec<{ name: string }>(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
-      )
-      .toArray();
-    const rows = tables.map(({ name }) => [name, storage.sql.exec(`SELECT * FROM "${name}"`).toArray()]);
-    return JSON.stringify({ kv: [...storage.kv.list()], rows, alarm: await storage.getAlarm() });
-  });
-}
 
 /** What is kept of all that is Ada's, Eve's and nobody's. */
 async function kept(): Promise<Json> {

@@ -88,28 +88,41 @@ function inOrder(parts: readonly Part[]): Part[] {
 const OF_THE_CONNECTION =
   /^(cf-.*|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|origin|host|connection|content-length|transfer-encoding)$/i;
 
+/**
+ * What a header holds (RFC 9110, 5.5, as new ones should be written). Of anything else the platform warns in the log,
+ * with the whole of it: words that nobody has checked, or a token.
+ */
+const SENDABLE = /^[\t\x20-\x7e]*$/;
+/** What a header is called (RFC 9110, 5.6.2). */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
 /** Headers that name an intent. A repeated batch repeats its parts, so each part has a name within the batch's. */
 const OF_THE_INTENT = ["client-request-id", "Idempotency-Key"];
 
 /** The request that a part is. Throws 400 where it is none. */
 function callOf(c: Context<Edge>, { id, method, url, headers: own, body, dependsOn }: Part): Call {
-  const headers = new Headers([...c.req.raw.headers].filter(([name]) => OF_THE_CONNECTION.test(name)));
+  const headers = new Headers(
+    [...c.req.raw.headers].filter(([name, value]) => OF_THE_CONNECTION.test(name) && SENDABLE.test(value)),
+  );
   // It is the length of the batch.
   headers.delete("Content-Length");
+  const set = (name: string, value: string): void => {
+    if (!SENDABLE.test(value))
+      throw invalid(`The request ${quoted(id)} has a header that is not of printable ASCII characters.`);
+    headers.set(name, value);
+  };
   for (const name of ["Authorization", "Retry-Attempt"]) {
     const value = c.req.header(name);
-    if (value !== undefined) headers.set(name, value);
+    if (value !== undefined) set(name, value);
   }
   for (const name of OF_THE_INTENT) {
     const value = c.req.header(name);
-    if (value !== undefined) headers.set(name, `${value}/${encodeURIComponent(id)}`);
+    if (value !== undefined) set(name, `${value}/${encodeURIComponent(id)}`);
   }
-  try {
-    for (const [name, value] of Object.entries(own ?? {})) {
-      if (!OF_THE_CONNECTION.test(name)) headers.set(name, value);
-    }
-  } catch {
-    throw invalid(`The request ${quoted(id)} has a header that cannot be sent.`);
+  for (const [name, value] of Object.entries(own ?? {})) {
+    if (!TOKEN.test(name))
+      throw invalid(`The request ${quoted(id)} has a header without a name that can be sent.`);
+    if (!OF_THE_CONNECTION.test(name)) set(name, value);
   }
   return {
     id,

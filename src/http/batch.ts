@@ -1,7 +1,13 @@
 import type { Context, Hono } from "hono";
 import { base64url } from "jose";
 import type * as v from "valibot";
-import { BATCH_BYTES_MAX, BATCH_DEPTH_MAX, SECOND, WAIT_SECONDS_MAX } from "../limits.ts";
+import {
+  BATCH_BYTES_MAX,
+  BATCH_DEPTH_MAX,
+  BATCH_HEADERS_LENGTH_MAX,
+  SECOND,
+  WAIT_SECONDS_MAX,
+} from "../limits.ts";
 import { isJson, readBody } from "./body.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
@@ -119,7 +125,13 @@ function callOf(c: Context<Edge>, { id, method, url, headers: own, body, depends
     const value = c.req.header(name);
     if (value !== undefined) set(name, `${value}/${encodeURIComponent(id)}`);
   }
+  let length = 0;
   for (const [name, value] of Object.entries(own ?? {})) {
+    length += name.length + value.length;
+    if (length > BATCH_HEADERS_LENGTH_MAX)
+      throw invalid(
+        `The request ${quoted(id)} has headers of more than ${BATCH_HEADERS_LENGTH_MAX} characters.`,
+      );
     if (!TOKEN.test(name))
       throw invalid(`The request ${quoted(id)} has a header without a name that can be sent.`);
     if (!OF_THE_CONNECTION.test(name)) set(name, value);

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { app } from "../../src/http/app.ts";
 import {
   BATCH_BYTES_MAX,
+  BATCH_MESSAGES_MAX,
   FRAME_LENGTH_MAX,
   MESSAGES_BURST_MAX,
   MESSAGES_PER_SECOND_MAX,
@@ -30,22 +31,24 @@ async function otherwiseUnharmed(): Promise<void> {
 }
 
 describe("a device that says too much", () => {
-  test("in too many frames is closed with 1008, and the next connection is good", async () => {
+  test("in too many messages is closed with 1008, and the next connection is good", async () => {
     const device = await Device.connected(eve);
+    const noise = Array(BATCH_MESSAGES_MAX).fill({ jsonrpc: "2.0", method: "noise" });
+    const unharmed = otherwiseUnharmed();
     // Again, where a busy machine took so long that it was no flood.
-    const flood = (): void => {
-      for (let frames = 0; frames < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX; frames++)
-        device.notifies("noise", {});
-    };
-    const isClosed = (): void => expect(device.closed?.code).toBe(1008);
     await vi.waitFor(
       async () => {
-        flood();
-        await otherwiseUnharmed();
-        await vi.waitFor(isClosed, { timeout: 2_000 });
+        for (
+          let sent = 0;
+          sent < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX;
+          sent += BATCH_MESSAGES_MAX
+        )
+          device.sends(noise);
+        await vi.waitFor(() => expect(device.closed?.code).toBe(1008), { timeout: 1_000 });
       },
       { timeout: 25_000 },
     );
+    await unharmed;
     await vi.waitFor(
       async () => expect((await eve.get(`/v1.0/me/devices/${device.id}`)).body.status).toBe("Offline"),
       PATIENTLY,
@@ -253,6 +256,19 @@ describe("a body that does not end", () => {
     });
     // What is packed is no UTF-8, and nobody unpacks it.
     expect((await answerOf(response)).body.error).toMatchObject({ message: "The body is not UTF-8." });
+  });
+
+  test.each([
+    ["one long header", { Accept: "a/b;q=0.1,".repeat(4_000) }],
+    ["many short ones", Object.fromEntries(Array.from({ length: 8_000 }, (_, index) => [`x${index}`, ""]))],
+    ["a long name", { ["x".repeat(33 * KIB)]: "" }],
+  ])("nor, in a batch, of headers that no request could have by itself: %s", async (_, headers) => {
+    const requests = [{ id: "1", method: "GET", url: "/healthz", headers }];
+    const { status, body } = await eve.post("/$batch", { requests });
+    expect([status, body.error?.code]).toEqual([400, "invalidRequest"]);
+    const longest = { Prefer: "x".repeat(32 * KIB - "Prefer".length) };
+    const answer = await eve.post("/$batch", { requests: [{ ...requests[0], headers: longest }] });
+    expect(answer.body.responses).toMatchObject([{ status: 200 }]);
   });
 
   test("nor of many members: the first that nobody knows ends it", async () => {

@@ -1,34 +1,18 @@
-import { createExecutionContext } from "cloudflare:test";
-import { env, exports } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { app } from "../../src/http/app.ts";
 import {
-  BATCH_BYTES_MAX,
   BATCH_MESSAGES_MAX,
   FRAME_LENGTH_MAX,
   MESSAGES_BURST_MAX,
   MESSAGES_PER_SECOND_MAX,
 } from "../../src/limits.ts";
-import { Newcomer, newAddress, REGISTRATION } from "../pairing/stage.ts";
 import { PATIENTLY } from "../patience.ts";
-import { APP_SERVICE, Api, answerOf, Device, type Json, LAUNCH_URI, ORIGIN, signToken } from "../stage.ts";
+import { APP_SERVICE, Api, Device, type Json } from "../stage.ts";
+import { otherwiseUnharmed } from "./unharmed.ts";
 
 /** Too much of everything: it is refused, and another's command is carried out meanwhile. */
 
 const KIB = 1_024;
-const encoder = new TextEncoder();
 const eve = new Api();
-
-/** Another account, whose command is sent, carried out and answered: at any time, whatever else goes on. */
-async function otherwiseUnharmed(): Promise<void> {
-  const ada = new Api();
-  const device = await Device.connected(ada);
-  const command = await ada.send(device, APP_SERVICE);
-  const { id } = await device.receives();
-  device.acknowledges(id);
-  device.answers(id, { unharmed: true });
-  expect(await ada.reaches(command, "completed")).toMatchObject({ responsePayload: { unharmed: true } });
-}
 
 describe("a device that says too much", () => {
   test("in too many messages is closed with 1008, and the next connection is good", async () => {
@@ -162,121 +146,4 @@ test("many that watch one command are told its end, and nobody else waits for th
   device.answers(id, { watched: true });
   for (const { status, body } of await Promise.all(watchers))
     expect([status, JSON.stringify(body)]).toEqual([200, expect.stringContaining("watched")]);
-});
-
-describe("a body that does not end", () => {
-  /** Such a body, how much of it was taken, and whether its sender was told to stop. */
-  function endless(chunk: string): { body: ReadableStream; taken: () => number } {
-    const bytes = encoder.encode(chunk);
-    let pulls = 0;
-    const body = new ReadableStream(
-      {
-        pull: (controller) => {
-          // Bounded, should nobody else bound it.
-          if (++pulls > 1_000) controller.close();
-          else controller.enqueue(bytes);
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    return { body, taken: () => pulls * bytes.length };
-  }
-
-  async function posted(
-    method: string,
-    path: string,
-    token: string,
-    body: BodyInit,
-    type = "application/json",
-  ) {
-    const request = new Request(`${ORIGIN}${path}`, {
-      method,
-      body,
-      headers: { Authorization: `Bearer ${token}`, "Content-Type": type, "CF-Connecting-IP": newAddress() },
-    });
-    return await answerOf(await app.fetch(request, env, createExecutionContext()));
-  }
-
-  test("is read as far as the limit, at every door, and not at all where no body is asked for", async () => {
-    const device = await Device.registered(eve);
-    const caller = await signToken(eve.sub);
-    const own = await device.signToken();
-    const command = await eve.send(device, LAUNCH_URI);
-    const { path: code } = await Newcomer.asks();
-    const form = "application/x-www-form-urlencoded";
-    const doors: [
-      method: string,
-      path: string,
-      token: string,
-      limit: number,
-      status: number,
-      type?: string,
-    ][] = [
-      ["POST", "/me/devices", caller, 1_024 * KIB, 413],
-      ["PATCH", `/me/devices/${device.id}`, caller, 1_024 * KIB, 413],
-      ["POST", `/me/devices/${device.id}/commands`, caller, 1_024 * KIB, 413],
-      ["POST", "/$batch", caller, BATCH_BYTES_MAX, 413],
-      ["POST", "/pairings", "", 1_024 * KIB, 413],
-      ["POST", "/pairings/token", "", 8 * KIB, 400, form],
-      ["POST", `/devices/${device.id}/messages`, own, FRAME_LENGTH_MAX, 413],
-      // Whoever is not let in is not listened to.
-      ["POST", "/me/devices", "x", 0, 401],
-      ["POST", `/me/devices/${device.id}/commands`, "x", 0, 401],
-      ["POST", `/me/devices/${env.DEVICES.newUniqueId()}/messages`, own, 0, 404],
-      ["POST", `${command}/cancel`, caller, 0, 202],
-      ["DELETE", command, caller, 0, 204],
-      ["POST", `${code}/deny`, caller, 0, 204],
-      ["DELETE", `/me/devices/${device.id}`, caller, 0, 204],
-      ["POST", "/nowhere", caller, 0, 404],
-    ];
-    const CHUNK = 64 * KIB;
-    for (const [method, path, token, limit, status, type] of doors) {
-      const { body, taken } = endless(" ".repeat(CHUNK));
-      const answer = await posted(method, path, token, body, type);
-      expect([method, path, answer.status]).toEqual([method, path, status]);
-      expect(taken(), path).toBeLessThanOrEqual(limit === 0 ? 0 : limit + 2 * CHUNK);
-    }
-    await otherwiseUnharmed();
-  });
-
-  test("is not made of one that is packed small", async () => {
-    const packed = new Response(
-      new Blob(["[".repeat(4 * KIB * KIB)]).stream().pipeThrough(new CompressionStream("gzip")),
-    );
-    const bytes = await packed.arrayBuffer();
-    expect(bytes.byteLength).toBeLessThan(16 * KIB);
-    const response = await exports.default.fetch(`${ORIGIN}/me/devices`, {
-      method: "POST",
-      headers: {
-        Authorization: `Bearer ${await signToken(eve.sub)}`,
-        "Content-Type": "application/json",
-        "Content-Encoding": "gzip",
-      },
-      body: bytes,
-    });
-    // What is packed is no UTF-8, and nobody unpacks it.
-    expect((await answerOf(response)).body.error).toMatchObject({ message: "The body is not UTF-8." });
-  });
-
-  test.each([
-    ["one long header", { Accept: "a/b;q=0.1,".repeat(4_000) }],
-    ["many short ones", Object.fromEntries(Array.from({ length: 8_000 }, (_, index) => [`x${index}`, ""]))],
-    ["a long name", { ["x".repeat(33 * KIB)]: "" }],
-  ])("nor, in a batch, of headers that no request could have by itself: %s", async (_, headers) => {
-    const requests = [{ id: "1", method: "GET", url: "/healthz", headers }];
-    const { status, body } = await eve.post("/$batch", { requests });
-    expect([status, body.error?.code]).toEqual([400, "invalidRequest"]);
-    const longest = { Prefer: "x".repeat(32 * KIB - "Prefer".length) };
-    const answer = await eve.post("/$batch", { requests: [{ ...requests[0], headers: longest }] });
-    expect(answer.body.responses).toMatchObject([{ status: 200 }]);
-  });
-
-  test("nor of many members: the first that nobody knows ends it", async () => {
-    const many = Array.from({ length: 60_000 }, (_, index) => `"k${index}":0`).join(",");
-    const { status, body } = await eve.post("/me/devices", `{${many}}`);
-    expect([status, body.error.message.length < 300]).toEqual([400, true]);
-    const notes = Array.from({ length: 40_000 }, (_, index) => `"k${index}@x":0`).join(",");
-    const registered = await eve.post("/me/devices", `{${notes},${JSON.stringify(REGISTRATION).slice(1)}`);
-    expect(registered.status).toBe(201);
-  });
 });

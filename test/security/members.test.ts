@@ -197,6 +197,35 @@ describe("sending a command", () => {
   });
 });
 
+describe("a member that is given twice", () => {
+  const harmless = "https://example.com/harmless";
+  const send = (text: string): Promise<Json> => api.post(`/v1.0/me/devices/${device.id}/commands`, text);
+
+  test("in the same letters is the last, for the service's check and for the device", async () => {
+    const order = (first: string, last: string): string =>
+      `{"type":"AppService","type":"LaunchUri","payload":{"uri":"${first}","uri":"${last}"}}`;
+    expect((await send(order(harmless, "javascript:alert(1)"))).status).toBe(400);
+    expect((await send(order("javascript:alert(1)", harmless))).status).toBe(201);
+    const { params } = await device.receives();
+    expect(params).toMatchObject({ uri: harmless, payload: { uri: harmless } });
+    expect(JSON.stringify(params)).not.toContain("javascript");
+  });
+
+  test("in letters that are the same in lower case is refused", async () => {
+    for (const [name, twin] of [
+      ["type", "TYPE"],
+      ["payload", "payLoad"],
+      // The sign for kelvin is a k in lower case.
+      ["packageFamilyName", "pac\u212AageFamilyName"],
+    ] as const) {
+      const { status, body } = await send(JSON.stringify({ ...APP_SERVICE, [name]: "x", [twin]: "y" }));
+      expect([status, body.error.message]).toEqual([400, `The member "${name}" is given twice.`]);
+    }
+    const uris = '{"uri":"https://example.com/","URI":"x"}';
+    expect((await send(`{"type":"LaunchUri","payload":${uris}}`)).status).toBe(400);
+  });
+});
+
 describe("pairing", () => {
   test("asks for what was asked, and nothing more", async () => {
     const tried = attempts(

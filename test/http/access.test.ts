@@ -96,7 +96,7 @@ describe("scopes", () => {
   });
 });
 
-// Every route with every id that is not the caller's own is in test/security/objects.test.ts.
+// Every route with every id that is not the caller's own is in test/security/objects.attack.ts.
 describe("what belongs to another account is not there", () => {
   let ada: Api;
   let adas: Ids;

@@ -86,7 +86,7 @@ describe("no token is no entry", () => {
   });
 });
 
-// What attackers make of tokens is in test/security/tokens.test.ts.
+// What attackers make of tokens is in test/security/tokens.attack.ts.
 describe("a wrong token is no entry", () => {
   const cases: [what: string, token: () => Promise<string>][] = [
     ["not a token at all", async () => "nonsense"],

@@ -88,9 +88,14 @@ beforeAll(async () => {
 /** Every name with values that would do harm, but for those that are the caller's own to write. */
 function attempts(kept: Iterable<string>, own: readonly string[]): Json[] {
   const values = [victims, "completed", { type: "approved", account: victims }];
-  return [...new Set([...kept, ...ELSEWHERE, ...READ_ONLY])]
-    .filter((name) => !own.some((member) => member.toLowerCase() === name.toLowerCase()))
-    .flatMap((name) => values.map((value) => ({ [name]: value })));
+  return (
+    [...new Set([...kept, ...ELSEWHERE, ...READ_ONLY])]
+      .filter((name) => !own.some((member) => member.toLowerCase() === name.toLowerCase()))
+      // What is refused is so by its name, and one value will do.
+      .flatMap((name) =>
+        values.slice(0, READ_ONLY.includes(name) ? 3 : 1).map((value) => ({ [name]: value })),
+      )
+  );
 }
 
 /** How often each status was answered. */
@@ -232,8 +237,7 @@ describe("pairing", () => {
       [...names.pairing, ...names.device],
       [...Object.keys(REGISTRATION), "manufacturer", "model"],
     );
-    // They are refused by their names, so one value of each will do.
-    for (const members of tried.filter((_, index) => index % 3 === 0)) {
+    for (const members of tried) {
       const headers = { "CF-Connecting-IP": newAddress() };
       const { status } = await api.post("/pairings", { ...members, ...REGISTRATION, publicKey }, headers);
       expect([status, members]).toEqual([400, members]);

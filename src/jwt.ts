@@ -13,8 +13,13 @@ import { CLOCK_TOLERANCE_SECONDS, TOKEN_LENGTH_MAX } from "./limits.ts";
 /** The signature algorithms that callers and devices may use (RFC 7518, RFC 8037). */
 const SIGNATURE_ALGORITHMS = ["ES256", "RS256", "EdDSA", "PS256"];
 
-/** The compact form (RFC 7515, 7.1), to the letter: jose decodes some base64url that nobody writes. */
-const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/** Bytes in base64url (RFC 4648, 5) in the one way there is: the bits that the last letter has too many are zero. */
+const BASE64URL = "(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?";
+/**
+ * The compact form (RFC 7515, 7.1), to the letter: jose decodes some base64url that nobody writes, and one signature
+ * would then have sixteen spellings.
+ */
+const COMPACT = new RegExp(`^${BASE64URL}\\.${BASE64URL}\\.${BASE64URL}$`);
 
 /** A token that holds, or the words that tell its bearer why it does not. */
 export type Verified = { ok: true; payload: JWTPayload } | { ok: false; message: string };
@@ -65,6 +70,8 @@ function explain(error: unknown): string {
   if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey) {
     return "The token's signature does not verify with a known key.";
   }
+  // Thrown only where the signature was found right.
+  if (error instanceof errors.JWTInvalid) return "The token is signed by a known key, but holds no claims.";
   if (error instanceof errors.JWKSMultipleMatchingKeys)
     return 'The token does not name its key; give its header a "kid".';
   return "The token is malformed.";

@@ -22,6 +22,8 @@ export const FRAME_LENGTH_MAX = 1024 * KIB;
 export const BATCH_MESSAGES_MAX = 100;
 /** UTF-16 units of a request's id in a batch: it is echoed, and joins the names by which repeats are known. */
 export const BATCH_ID_LENGTH_MAX = 128;
+/** UTF-16 units of the headers of a request in a batch, names and values: what HTTP servers take of one by itself. */
+export const BATCH_HEADERS_LENGTH_MAX = 32 * KIB;
 /** Requests in one $batch, and bytes of the whole of it: Graph's own bounds. */
 export const BATCH_PARTS_MAX = 20;
 export const BATCH_BYTES_MAX = 4 * KIB * KIB;

@@ -7,3 +7,8 @@ declare namespace Cloudflare {
     MODEL_SEED: string;
   }
 }
+
+interface ImportMeta {
+  /** Vite's: imports all files of a pattern. */
+  glob(pattern: string, options: { eager: true }): Record<string, unknown>;
+}

@@ -6,8 +6,12 @@
  *   GET    /<any path>   what was POSTed to it so far
  *   DELETE /<any path>   lets go of the requests that it leaves without an answer
  *
- * What commands cost is taken down at an address of its own, for the benchmark.
+ * What commands cost is taken down at an address of its own, for the benchmark. Every address that was asked for,
+ * whoever's it is, is told at `ASKED`.
  */
+
+/** Tells every address that was asked for, by any test, as a list in JSON. */
+export const ASKED = "https://outbound.test/asked";
 
 /** Where receivers are: a public host name, as far as the service can tell. */
 const RECEIVER = "https://receiver.example.com/";
@@ -42,9 +46,12 @@ export function network(
   costs: (table: string) => Promise<void>,
 ): (request: Request) => Promise<Response> {
   const receivers = new Map<string, Receiver>();
+  const asked: string[] = [];
 
   return async (request) => {
     const { method, url } = request;
+    if (url === ASKED) return Response.json(asked);
+    asked.push(url);
     const document = documents.get(url);
     if (document !== undefined) return Response.json(document);
     if (url === COSTS) {

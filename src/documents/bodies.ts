@@ -110,7 +110,10 @@ const batchPart = bodySchema(BatchPart, {
     description: "Relative to the service. Without a version in front it has the batch's.",
     examples: ["/me/devices"],
   },
-  headers: { description: "Its headers. Without its own `Authorization` it has the batch's." },
+  headers: {
+    description:
+      "Its headers, of printable ASCII characters. Without its own `Authorization` it has the batch's.",
+  },
   body: { description: "Its body: JSON as it is, of another `Content-Type` as text in base64." },
   dependsOn: { description: "Ids of requests that have to succeed first." },
 });

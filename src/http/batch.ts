@@ -1,7 +1,13 @@
 import type { Context, Hono } from "hono";
 import { base64url } from "jose";
 import type * as v from "valibot";
-import { BATCH_BYTES_MAX, BATCH_DEPTH_MAX, SECOND, WAIT_SECONDS_MAX } from "../limits.ts";
+import {
+  BATCH_BYTES_MAX,
+  BATCH_DEPTH_MAX,
+  BATCH_HEADERS_LENGTH_MAX,
+  SECOND,
+  WAIT_SECONDS_MAX,
+} from "../limits.ts";
 import { isJson, readBody } from "./body.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
@@ -81,34 +87,54 @@ function inOrder(parts: readonly Part[]): Part[] {
 }
 
 /**
- * Headers that speak of the connection, or of who is at its other end: the platform writes them, and limits by
- * address rely on them, so a part has those of the batch and none of its own.
+ * Headers that speak of the connection, or of who is at its other end: the platform or the browser writes them, and
+ * limits by address and what a person is told of a pairing rely on them, so a part has those of the batch and none of
+ * its own.
  */
 const OF_THE_CONNECTION =
-  /^(cf-.*|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|host|connection|content-length|transfer-encoding)$/i;
+  /^(cf-.*|forwarded|x-forwarded-.*|x-real-ip|true-client-ip|origin|host|connection|content-length|transfer-encoding)$/i;
+
+/**
+ * What a header holds (RFC 9110, 5.5, as new ones should be written). Of anything else the platform warns in the log,
+ * with the whole of it: words that nobody has checked, or a token.
+ */
+const SENDABLE = /^[\t\x20-\x7e]*$/;
+/** What a header is called (RFC 9110, 5.6.2). */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** Headers that name an intent. A repeated batch repeats its parts, so each part has a name within the batch's. */
 const OF_THE_INTENT = ["client-request-id", "Idempotency-Key"];
 
 /** The request that a part is. Throws 400 where it is none. */
 function callOf(c: Context<Edge>, { id, method, url, headers: own, body, dependsOn }: Part): Call {
-  const headers = new Headers([...c.req.raw.headers].filter(([name]) => OF_THE_CONNECTION.test(name)));
+  const headers = new Headers(
+    [...c.req.raw.headers].filter(([name, value]) => OF_THE_CONNECTION.test(name) && SENDABLE.test(value)),
+  );
   // It is the length of the batch.
   headers.delete("Content-Length");
+  const set = (name: string, value: string): void => {
+    if (!SENDABLE.test(value))
+      throw invalid(`The request ${quoted(id)} has a header that is not of printable ASCII characters.`);
+    headers.set(name, value);
+  };
   for (const name of ["Authorization", "Retry-Attempt"]) {
     const value = c.req.header(name);
-    if (value !== undefined) headers.set(name, value);
+    if (value !== undefined) set(name, value);
   }
   for (const name of OF_THE_INTENT) {
     const value = c.req.header(name);
-    if (value !== undefined) headers.set(name, `${value}/${encodeURIComponent(id)}`);
+    if (value !== undefined) set(name, `${value}/${encodeURIComponent(id)}`);
   }
-  try {
-    for (const [name, value] of Object.entries(own ?? {})) {
-      if (!OF_THE_CONNECTION.test(name)) headers.set(name, value);
-    }
-  } catch {
-    throw invalid(`The request ${quoted(id)} has a header that cannot be sent.`);
+  let length = 0;
+  for (const [name, value] of Object.entries(own ?? {})) {
+    length += name.length + value.length;
+    if (length > BATCH_HEADERS_LENGTH_MAX)
+      throw invalid(
+        `The request ${quoted(id)} has headers of more than ${BATCH_HEADERS_LENGTH_MAX} characters.`,
+      );
+    if (!TOKEN.test(name))
+      throw invalid(`The request ${quoted(id)} has a header without a name that can be sent.`);
+    if (!OF_THE_CONNECTION.test(name)) set(name, value);
   }
   return {
     id,

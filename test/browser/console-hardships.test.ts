@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
-import { createKeyPair, registerDevice } from "../../src/agent/identity.ts";
-import { APP_SERVICE, become, Caller, LAUNCH_URI } from "../e2e/stage.ts";
+import { APP_SERVICE, Caller, LAUNCH_URI } from "../e2e/stage.ts";
 import { connected, leadsTo, listed, reads, Stage, tabsTo, viewOf } from "./console-stage.ts";
+import { markupStaysText } from "./markup.ts";
 import { inChromium, isAccessible } from "./stage.ts";
 
 /** What the console does where something is wrong, hostile, or not as most people have it. */
@@ -94,33 +94,7 @@ inChromium("the console in hardship", () => {
     expect((await caller.get(`/me/devices/${id}/commands`)).value).toHaveLength(1);
   });
 
-  test("markup in a device's name, in its words and in payloads stays text", async () => {
-    const caller = await Caller.of(stage.service);
-    const markup = '<img src="x" onerror="alert(1)"><script>alert(2)</script>';
-    const { privateKey, publicKey } = await createKeyPair(false);
-    const registration = { name: markup, kind: "Desktop", platform: "Linux", publicKey };
-    const id = await registerDevice(caller.origin, caller.token, registration);
-    const { device } = become(caller.origin, {
-      identity: { deviceId: id, privateKey, algorithm: "ES256" },
-      handlers: {
-        appService: ({ payload }, { progress }) => {
-          progress({ message: markup });
-          return { echo: payload };
-        },
-      },
-    });
-    device.start();
-    await device.connected();
-    const command = await caller.send(id, { ...APP_SERVICE, appServiceName: markup, payload: { markup } });
-    await caller.reaches(command, "completed");
-    const tab = await stage.signedIn(caller);
-    await tab.getByRole("link", { name: markup }).click();
-    await tab.getByRole("heading", { name: markup }).waitFor();
-    await listed(tab).getByText(markup).click();
-    await tab.getByRole("region", { name: "Timeline" }).getByText(markup).waitFor();
-    await tab.getByRole("region", { name: "Response payload" }).getByText(JSON.stringify(markup)).waitFor();
-    expect(await tab.locator("img, #app script").count()).toBe(0);
-  });
+  test("markup stays text, whoever wrote it and wherever it is shown", () => markupStaysText(stage));
 
   test("what turns words around is shown in the words of others, and not obeyed", async () => {
     const { caller, id } = await connected(await Caller.of(stage.service), {

@@ -243,25 +243,6 @@ describe("bad frames harm nothing else", () => {
     expect(await api.reaches(command, "completed")).toMatchObject({ responsePayload: { first: true } });
   });
 
-  test("a device that floods is closed with 1008", async () => {
-    const api = new Api();
-    const device = await Device.connected(api);
-    // Again, where a busy machine took so long that it was no flood.
-    const flood = (): void => {
-      for (let frames = 0; frames < MESSAGES_BURST_MAX + 2 * MESSAGES_PER_SECOND_MAX; frames++)
-        device.notifies("noise", {});
-    };
-    const isClosed = (): void => expect(device.closed?.code).toBe(1008);
-    await vi.waitFor(
-      async () => {
-        flood();
-        await vi.waitFor(isClosed, { timeout: 2_000 });
-      },
-      { timeout: 25_000 },
-    );
-    await vi.waitFor(async () => expect(await presenceOf(api, device)).toBe("Offline"), PATIENTLY);
-  });
-
   test("the allowance fills steadily up to its burst", () => {
     const allowance = new Allowance();
     let now = 1_000_000;

@@ -86,6 +86,7 @@ describe("no token is no entry", () => {
   });
 });
 
+// What attackers make of tokens is in test/security/tokens.attack.ts.
 describe("a wrong token is no entry", () => {
   const cases: [what: string, token: () => Promise<string>][] = [
     ["not a token at all", async () => "nonsense"],
@@ -95,42 +96,20 @@ describe("a wrong token is no entry", () => {
       "parts that are not JSON",
       () => tampered((_, payload, signature) => ["bm9uc2Vuc2U", payload, signature]),
     ],
-    ["spelled in standard base64", respelled],
-    ["padded", () => tampered((header, payload, signature) => [header, payload, `${signature}==`])],
     ["expired", () => signToken("ada", undefined, { exp: now() - 60 })],
     ["valid later", () => signToken("ada", undefined, { nbf: now() + 120 })],
     ["another issuer's", () => signToken("ada", undefined, { iss: "https://other.test" })],
-    [
-      "an issuer's whose name begins alike",
-      () => signToken("ada", undefined, { iss: "https://issuer.test/" }),
-    ],
     ["for another audience", () => signToken("ada", undefined, { aud: "another" })],
     ["without an audience", () => signToken("ada", undefined, { aud: undefined })],
     ["without an issuer", () => signToken("ada", undefined, { iss: undefined })],
     ["without a subject", () => signToken("ada", undefined, { sub: undefined })],
     ["with an empty subject", () => signToken("")],
-    ["with a number as subject", () => signToken("ada", undefined, { sub: 42 })],
     ["without an end", () => signToken("ada", undefined, { exp: undefined })],
-    ["with an end in words", () => signToken("ada", undefined, { exp: "never" })],
-    ["longer than a header", () => signToken("ada", undefined, { padding: "x".repeat(8_192) })],
     ["unsigned", async () => `${encoded({ alg: "none" })}.${encoded(claims())}.`],
-    ["unsigned, with a signature", async () => `${encoded({ alg: "none" })}.${encoded(claims())}.AA`],
-    [
-      "unsigned, in another case",
-      async () => `${encoded({ alg: "nOnE", kid: "test" })}.${encoded(claims())}.AA`,
-    ],
     [
       "with a payload that was changed",
       () => tampered((header, _, signature) => [header, encoded({ ...claims(), sub: "eve" }), signature]),
     ],
-    [
-      "with a signature that was changed",
-      () => tampered((header, payload, signature) => [header, payload, flipped(signature)]),
-    ],
-    ["with an empty signature", () => tampered((header, payload) => [header, payload, ""])],
-    ["signed with the public key as a secret", signedWithPublicKey],
-    ["signed with another key of the same name", signedWithAnotherKey],
-    ["bringing its own key", signedWithKeyInside],
   ];
 
   test.each(cases)("%s", async (_, token) => {
@@ -138,40 +117,6 @@ describe("a wrong token is no entry", () => {
     await expectRefused(answer);
     expect(answer.headers.get("WWW-Authenticate")).toContain('error="invalid_token", error_description="');
   });
-
-  /** A good token, but for the letters that base64 and base64url do not share. */
-  async function respelled(): Promise<string> {
-    for (let count = 0; ; count++) {
-      const token = await tampered((header, payload, signature) => [
-        header,
-        payload,
-        signature.replaceAll("-", "+").replaceAll("_", "/"),
-      ]);
-      if (/[+/]/.test(token)) return token;
-      // Each signature has such a letter with a probability of 93 %.
-      if (count === 100) throw new Error("No signature has a letter to change.");
-    }
-  }
-
-  function flipped(signature: string): string {
-    return `${signature.startsWith("A") ? "B" : "A"}${signature.slice(1)}`;
-  }
-
-  async function signedWithPublicKey(): Promise<string> {
-    const secret = new TextEncoder().encode(JSON.stringify(JSON.parse(env.AUTH_JWKS).keys[0]).padEnd(32));
-    return await new SignJWT(claims()).setProtectedHeader({ alg: "HS256", kid: "test" }).sign(secret);
-  }
-
-  async function signedWithAnotherKey(): Promise<string> {
-    const { privateKey } = await generateKeyPair("ES256");
-    return await new SignJWT(claims()).setProtectedHeader({ alg: "ES256", kid: "test" }).sign(privateKey);
-  }
-
-  async function signedWithKeyInside(): Promise<string> {
-    const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
-    const jwk = await exportJWK(publicKey);
-    return await new SignJWT(claims()).setProtectedHeader({ alg: "ES256", jwk }).sign(privateKey);
-  }
 
   test.each([
     ["expired", { exp: now() - 60 }, "The token has expired."],

@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { refusePostBackUri } from "../../src/command/post-back.ts";
 import { app } from "../../src/http/app.ts";
 import { URI_LENGTH_MAX } from "../../src/limits.ts";
+import { ASKED } from "../outbound.ts";
 import { PATIENTLY } from "../patience.ts";
+import { Receiver } from "../post-back/receiver.ts";
 import { type Answer, APP_SERVICE, Api, answerOf, Device, signToken } from "../stage.ts";
 import { ALLOWED, LOOPBACK, REFUSED } from "./addresses.ts";
-import { Receiver } from "./receiver.ts";
 
 /** Where a post-back may go (the contract, section 5), and that nothing is ever sent anywhere else. */
 
@@ -99,10 +100,18 @@ describe("this machine itself", () => {
   });
 });
 
+/** What was asked for, beyond the service, at addresses that hold these words. */
+async function askedFor(words: string): Promise<string[]> {
+  const asked: string[] = await (await fetch(ASKED)).json();
+  return asked.filter((url) => url.includes(words));
+}
+
 test("nothing is sent for an address that is refused, when the command is sent or at any time after", async () => {
   const receiver = await Receiver.answering({ status: 200 });
+  const path = new URL(receiver.uri).pathname.slice(1);
+  expect(await askedFor(path)).toHaveLength(1);
   const sent = vi.spyOn(globalThis, "fetch");
-  for (const [uri] of refusals) await send(uri);
+  for (const [uri] of refusals) await send(`${uri}?${path}`);
   // Spellings of the receiver's own address: had one been sent, it would be here.
   for (const prefix of ["http://", "https://someone@", "https://:@"])
     await send(receiver.uri.replace("https://", prefix));
@@ -111,6 +120,39 @@ test("nothing is sent for an address that is refused, when the command is sent o
   expect(sent).not.toHaveBeenCalled();
   sent.mockRestore();
   expect(await receiver.received()).toEqual([]);
+  expect(new Set(await askedFor(path))).toEqual(new Set([receiver.uri]));
+});
+
+test("nothing is sent to where a receiver redirects", async () => {
+  const words = crypto.randomUUID();
+  const locations = [
+    ...["http://127.0.0.1:8787/", "https://127.0.0.1/", "http://[::1]/", "http://localhost/", "//localhost/"],
+    ...[
+      "http://169.254.169.254/latest/meta-data/",
+      "http://metadata.google.internal/",
+      "https://2130706433/",
+    ],
+    ...["https://receiver.example.com/elsewhere", "/elsewhere", "file:///etc/passwd", "data:text/plain,"],
+  ];
+  const commands = await Promise.all(
+    locations.map(async (location, index) => {
+      const status = [301, 302, 303, 307, 308][index % 5] ?? 302;
+      const receiver = await Receiver.answering({ status, headers: { Location: `${location}?${words}` } });
+      const command = await api.send(device, { ...APP_SERVICE, postBackUri: receiver.uri });
+      await api.post(`/v1.0${command}/cancel`, undefined);
+      return { command, status };
+    }),
+  );
+  for (const { command, status } of commands)
+    await vi.waitFor(async () => {
+      const history = await api.get(`/v1.0${command}/history`);
+      expect(history.body.postBacks).toMatchObject([{ status, outcome: "failed" }]);
+    }, PATIENTLY);
+  expect(await askedFor(words)).toEqual([]);
+});
+
+test("the platform lets nothing out to what is not public, whatever a name leads to", () => {
+  expect(Cloudflare.compatibilityFlags.global_fetch_strictly_public).toBe(true);
 });
 
 test("an address that was accepted under looser rules is not posted to under stricter ones", async () => {

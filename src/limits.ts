@@ -168,6 +168,19 @@ export const GATHERING_MS = 5;
 export const MESSAGES_PER_SECOND_MAX = 1_000;
 export const MESSAGES_BURST_MAX = 2_000;
 
+/**
+ * Seconds after which those who ask too often may ask again: the period of the rate limits in wrangler.toml, where
+ * their numbers stand with their reasons.
+ */
+export const RATE_LIMIT_SECONDS = 60;
+
+// ---- Health ----
+
+/** Milliseconds for which an isolate's word on the service's health holds: whoever asks, and however often. */
+export const HEALTH_MS = 5 * SECOND;
+/** Milliseconds an object has to say that it is there. */
+export const HEALTH_TIMEOUT_MS = 2 * SECOND;
+
 // ---- Pairing ----
 
 /** Letters of a user code: 20^8 codes, of which a guesser who is held to 20 a minute meets none in ten minutes (RFC 8628, 5.1). */
@@ -180,7 +193,5 @@ export const PAIRING_LINGER_MS = MINUTE;
 export const PAIRING_INTERVAL_SECONDS = 5;
 /** Codes drawn until one is free: with a million pairings under way, one of 25,000 is taken. */
 export const USER_CODE_DRAWS_MAX = 3;
-/** Seconds after which those who ask too often may ask again: the period of the rate limits in wrangler.toml. */
-export const PAIRING_LIMIT_SECONDS = 60;
 /** Bytes of a device's question: its code is 52 letters long. */
 export const PAIRING_QUESTION_BYTES_MAX = 8 * KIB;

@@ -46,7 +46,7 @@ export interface Operation {
   parameters?: ParameterName[];
   body?: Content[];
   answers: Record<number, Answer>;
-  /** Besides those that any request may be answered: 500 and 503. */
+  /** Besides those that any request may be answered: 429, 500 and 503. */
   errors: ErrorStatus[];
   /** It sends post-backs. */
   callsBack?: boolean;
@@ -102,7 +102,7 @@ export function openApiOf(operation: Operation): OpenApiOperation {
       ...(answer.content && { content: contentOf(answer.content) }),
     },
   ]);
-  const refusals = ([...errors, 500, 503] as const).map((status) => [
+  const refusals = ([...errors, 429, 500, 503] as const).map((status) => [
     String(status),
     { $ref: `#/components/responses/${status}` },
   ]);

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { CLIENT_REQUEST_ID_LENGTH_MAX } from "../limits.ts";
+import { located } from "../operations/jurisdiction.ts";
 import { serveBatch } from "./batch.ts";
 import { serveCommand } from "./command.ts";
 import { serveCommands } from "./commands.ts";
@@ -14,6 +15,7 @@ import { servePages } from "./pages.ts";
 import { servePairings } from "./pairings.ts";
 import { canonicalPath } from "./paths.ts";
 import { servePostBackSecret } from "./post-back-secret.ts";
+import { limitByAddress } from "./rate-limits.ts";
 import { resource } from "./resource.ts";
 
 /** The edge: every request comes in here, is authenticated, and is passed to the one object it concerns. */
@@ -49,6 +51,11 @@ const allowAnyOrigin = cors({
   maxAge: 86_400,
 });
 app.use((c, next) => (c.req.header("Upgrade") === undefined ? allowAnyOrigin(c, next) : next()));
+app.use(limitByAddress);
+app.use((c, next) => {
+  c.env = located(c.env);
+  return next();
+});
 
 resource(app, "/:profile/healthz", { GET: (c) => c.json({ status: "ok" }) });
 serveDevices(app);

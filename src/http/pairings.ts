@@ -3,7 +3,6 @@ import { readPublicKey } from "../device/public-key.ts";
 import { readText } from "../json.ts";
 import {
   PAIRING_INTERVAL_SECONDS,
-  PAIRING_LIMIT_SECONDS,
   PAIRING_MS,
   PAIRING_QUESTION_BYTES_MAX,
   SECOND,
@@ -26,6 +25,7 @@ import { tooManyDevices } from "./devices.ts";
 import type { Edge } from "./edge.ts";
 import { deviceEntity } from "./entities.ts";
 import { ApiError } from "./errors.ts";
+import { countEach } from "./rate-limits.ts";
 import { addressOf, contextOf, profileOf, readOptions, requireJsonAccepted, resource } from "./resource.ts";
 import { Registration } from "./schemas.ts";
 import { whereaboutsOf } from "./whereabouts.ts";
@@ -38,7 +38,7 @@ export function servePairings(app: Hono<Edge>): void {
   resource(app, "/:profile/pairings", {
     POST: async (c) => {
       const { address, network, place } = whereaboutsOf(c);
-      await count(c.env.PAIRING_REQUESTS, address);
+      await countEach(c.env.PAIRING_REQUESTS, address);
       requireJsonAccepted(c);
       readOptions(c, []);
       const { publicKey, ...properties } = await readBody(c, Registration);
@@ -213,7 +213,7 @@ async function openPairing(
   const { account } = await authorize(c, "Device.ReadWrite");
   readOptions(c, []);
   const { address, network } = whereaboutsOf(c);
-  await count(c.env.PAIRING_GUESSES, account, address);
+  await countEach(c.env.PAIRING_GUESSES, account, address);
   const letters = readUserCode(c.req.param("code") ?? "");
   if (letters === null) throw noSuchCode();
   return { account, network, letters, id: c.env.PAIRINGS.idFromName(letters) };
@@ -224,13 +224,4 @@ function noSuchCode(): ApiError {
     "itemNotFound",
     "This code is wrong, has expired or was used. Codes are good for ten minutes; the device shows a new one when asked.",
   );
-}
-
-/** Counts a request under each of these keys. Throws 429 where one of them has too many. */
-async function count(limit: RateLimit, ...keys: (string | null)[]): Promise<void> {
-  const counted = await Promise.all(keys.flatMap((key) => (key === null ? [] : [limit.limit({ key })])));
-  if (counted.every(({ success }) => success)) return;
-  throw new ApiError("activityLimitReached", "These were too many requests within a minute. Wait a minute.", {
-    headers: { "Retry-After": String(PAIRING_LIMIT_SECONDS) },
-  });
 }

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { DeviceView } from "../device/device.ts";
+import { located } from "../operations/jurisdiction.ts";
 import { reach } from "../reach.ts";
 import {
   approve,
@@ -38,6 +39,10 @@ export class PairingObject extends DurableObject<Env> {
   #registering: Promise<{ ok: true; device: DeviceView } | Full> | null = null;
   /** Not kept: writing it would cost a row for each question, and an object that was evicted has not been asked for long. */
   #pace: Pace | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, located(env));
+  }
 
   /** Begins a pairing under this code, unless it is taken. Repeating the call is harmless. */
   async begin(request: PairingRequest): Promise<{ ok: true } | { ok: false; reason: "taken" }> {

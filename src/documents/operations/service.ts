@@ -46,7 +46,7 @@ export const DEVICE_SIDE_OPERATIONS: readonly Operation[] = [
         content: [{ schema: "jsonRpcMessage", isList: true, example: [DELIVERY] }],
       },
     },
-    errors: [401, 404, 406, 429],
+    errors: [401, 404, 406],
   },
   {
     method: "post",
@@ -70,7 +70,7 @@ export const DEVICE_SIDE_OPERATIONS: readonly Operation[] = [
       },
       204: { description: "It was heard, and asks for no response." },
     },
-    errors: [400, 401, 404, 406, 413, 415, 429],
+    errors: [400, 401, 404, 406, 413, 415],
   },
 ];
 

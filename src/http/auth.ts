@@ -1,8 +1,10 @@
 import type { Context } from "hono";
 import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import { bearerToken, KeysUnavailable, verifyJwt } from "../jwt.ts";
+import { logFault } from "../operations/log.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
+import { limitByAccount } from "./rate-limits.ts";
 
 /** Who calls: a token of the configured issuer, for this service, with the scope that the call needs. */
 
@@ -16,14 +18,17 @@ export interface Caller {
 /** Where each scope is contained besides itself. */
 const INCLUDED_IN: Partial<Record<Scope, Scope>> = { "Device.Read": "Device.ReadWrite" };
 
-/** Checks the caller's token. Throws 401 or 403; where nothing is configured, everyone is refused. */
-export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller> {
+/**
+ * Checks the caller's token, which needs each of these scopes. Throws 401 or 403, or 429 where the account calls too
+ * often; where nothing is configured, everyone is refused.
+ */
+export async function authorize(c: Context<Edge>, ...scopes: [Scope, ...Scope[]]): Promise<Caller> {
   const token = bearerToken(c.req.header("Authorization"));
   if (token === null) throw unauthenticated("Send a token: Authorization: Bearer <token>.", "");
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = c.env;
   // A var that is missing altogether is as empty as "": without it, jose would not check the claim.
   if (!issuer || !audience) {
-    console.error({
+    logFault({
       event: "authNotConfigured",
       message:
         "Every call is refused. Set the vars AUTH_ISSUER and AUTH_AUDIENCE, and AUTH_JWKS or AUTH_JWKS_URL where the issuer publishes no OpenID configuration.",
@@ -35,14 +40,17 @@ export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller>
   if (!verified.ok) throw unauthenticated(verified.message);
   const { sub } = verified.payload;
   if (typeof sub !== "string" || sub === "") throw unauthenticated('The token\'s claim "sub" is empty.');
+  const account = c.env.ACCOUNTS.idFromName(JSON.stringify([issuer, sub])).toString();
+  await limitByAccount(c, account);
   const granted = scopesOf(verified.payload);
-  const wider = INCLUDED_IN[scope];
-  if (!granted.has(scope) && (wider === undefined || !granted.has(wider))) {
-    throw new ApiError("accessDenied", `This call needs a token with the scope ${scope}.`, {
-      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"` },
+  const isGranted = (scope: Scope | undefined): boolean => scope !== undefined && granted.has(scope);
+  if (!scopes.every((scope) => isGranted(scope) || isGranted(INCLUDED_IN[scope]))) {
+    const needed = scopes.join(" ");
+    throw new ApiError("accessDenied", `This call needs a token with the scope ${needed}.`, {
+      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${needed}"` },
     });
   }
-  return { account: c.env.ACCOUNTS.idFromName(JSON.stringify([issuer, sub])).toString() };
+  return { account };
 }
 
 /** Scopes as Microsoft's tokens (`scp`) or OAuth 2.0's (`scope`, RFC 8693, 4.2) carry them. */

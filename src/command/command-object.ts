@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { DeviceObject } from "../device/device-object.ts";
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
+import { located } from "../operations/jurisdiction.ts";
 import { objectId, reach } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { awaitsOffer, type Command, type EndedStatus, hasEnded, type Report } from "./command.ts";
@@ -29,8 +30,8 @@ export class CommandObject extends DurableObject<Env> {
   #claimedUntil = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#life = new Lifecycle(ctx, env);
+    super(ctx, located(env));
+    this.#life = new Lifecycle(ctx, this.env);
   }
 
   /** The command as it stands. Writes nothing. */

@@ -1,4 +1,5 @@
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
+import { logFault } from "../operations/log.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { type Command, hasEnded } from "./command.ts";
@@ -53,7 +54,7 @@ export class Lifecycle {
         await this.apply({ type: "woke" });
       } catch (error) {
         // Throwing would cost the alarm after six tries; what is due stays due, and is tried again below.
-        console.error({ event: "alarmFailed", command: this.#ctx.id.toString(), error: String(error) });
+        logFault({ event: "alarmFailed", command: this.#ctx.id.toString(), error: String(error) });
       }
       this.#isRinging = false;
       const command = this.load();
@@ -92,7 +93,7 @@ export class Lifecycle {
     try {
       return transition(before, event, Date.now());
     } catch (error) {
-      console.error({
+      logFault({
         event: "transitionFailed",
         command: before.order.id,
         on: event.type,

@@ -4,6 +4,8 @@ import type { EndedStatus, Intent, Order, Status } from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
 import type { Introduction } from "../command/introduction.ts";
 import { HANDSHAKE_PAUSE_MS, LISTING_BYTES_MAX, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
+import { located } from "../operations/jurisdiction.ts";
+import { logFault } from "../operations/log.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
@@ -34,11 +36,11 @@ export class DeviceObject extends DurableObject<Env> {
   #alarmAt: number | null | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
+    super(ctx, located(env));
     this.#store = new DeviceStore(ctx.storage);
     this.#dispatch = new Dispatch({
       id: this.#id,
-      commands: env.COMMANDS,
+      commands: this.env.COMMANDS,
       store: this.#store,
       current: () => this.#current(),
       wakeBy: (time) => this.#wakeBy(time),
@@ -424,7 +426,7 @@ export class DeviceObject extends DurableObject<Env> {
   }
 
   #log(event: string, error: unknown): void {
-    console.error({ event, device: this.#id, error: String(error) });
+    logFault({ event, device: this.#id, error: String(error) });
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import type { Happening, Introduction } from "../command/introduction.ts";
 import type { Event } from "../command/transition.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
+import { logFault } from "../operations/log.ts";
 import { objectId, reach } from "../reach.ts";
 import type { Channel } from "./connection.ts";
 import type { DeviceStore, Newcomer } from "./device-store.ts";
@@ -367,6 +368,6 @@ export class Dispatch {
   }
 
   #log(event: string, error: unknown): void {
-    console.error({ event, device: this.#around.id, error: String(error) });
+    logFault({ event, device: this.#around.id, error: String(error) });
   }
 }

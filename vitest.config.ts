@@ -54,6 +54,7 @@ export default defineConfig({
                 POST_BACK_ALLOW_LOOPBACK: "",
                 // Each count is a row in an object here; what is counted has tests of its own.
                 REQUEST_LIMITS: "off",
+                LOG_COMMANDS: "none",
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
                 MODEL_RUNS: process.env.SOAK_RUNS ?? "",
                 MODEL_SEED: process.env.SEED ?? "",

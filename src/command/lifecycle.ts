@@ -1,5 +1,6 @@
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { logFault } from "../operations/log.ts";
+import { observe } from "../operations/observe.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { type Command, hasEnded } from "./command.ts";
@@ -8,7 +9,7 @@ import { deliveryOf, eventOf } from "./handover.ts";
 import { type Introduction, introduced } from "./introduction.ts";
 import { nextOwed } from "./outbox.ts";
 import { sendPostBack } from "./post-back-sender.ts";
-import { type Event, transition } from "./transition.ts";
+import { accept, type Event, transition } from "./transition.ts";
 import { Watchers } from "./watchers.ts";
 
 const COMMAND = "command";
@@ -39,7 +40,8 @@ export class Lifecycle {
     const standing = this.load();
     if (standing !== undefined) return standing;
     const { command, effects } = introduced(introduction);
-    this.#commit(command);
+    // That it was accepted, its device's object has told already.
+    this.#commit(command, accept(introduction.order, introduction.acceptedAt));
     this.#postIfOwed(effects);
     return command;
   }
@@ -112,8 +114,9 @@ export class Lifecycle {
   }
 
   /** Row and alarm are written without a pause between them, and so become durable together. */
-  #commit(command: Command): void {
+  #commit(command: Command, before = this.#command): void {
     this.#ctx.storage.kv.put(COMMAND, command);
+    observe(this.#env, before ?? null, command);
     this.#command = command;
     this.#arm(command);
     this.watchers.notify();
@@ -227,6 +230,7 @@ export class Lifecycle {
   }
 
   async erase(): Promise<void> {
+    observe(this.#env, this.#command ?? null, null);
     await this.#ctx.storage.deleteAll();
     this.#command = undefined;
     this.#alarmAt = null;

@@ -6,6 +6,7 @@ import type { Introduction } from "../command/introduction.ts";
 import { HANDSHAKE_PAUSE_MS, LISTING_BYTES_MAX, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
 import { located } from "../operations/jurisdiction.ts";
 import { logFault } from "../operations/log.ts";
+import { observe } from "../operations/observe.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
@@ -43,6 +44,7 @@ export class DeviceObject extends DurableObject<Env> {
       commands: this.env.COMMANDS,
       store: this.#store,
       current: () => this.#current(),
+      observe: (before, after) => observe(this.env, before, after),
       wakeBy: (time) => this.#wakeBy(time),
     });
     // Answered by the platform, without waking the object.

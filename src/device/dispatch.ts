@@ -1,4 +1,4 @@
-import type { EndedStatus, Intent, Order, Report } from "../command/command.ts";
+import type { Command, EndedStatus, Intent, Order, Report } from "../command/command.ts";
 import type { CommandObject } from "../command/command-object.ts";
 import {
   type Claim,
@@ -9,7 +9,7 @@ import {
   type Refusal,
 } from "../command/handover.ts";
 import type { Happening, Introduction } from "../command/introduction.ts";
-import type { Event } from "../command/transition.ts";
+import { accept, type Event } from "../command/transition.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
 import { logFault } from "../operations/log.ts";
 import { objectId, reach } from "../reach.ts";
@@ -29,6 +29,8 @@ export interface Surroundings {
   store: DeviceStore;
   /** The device's open connection, if it has one: a socket, or a poll. */
   current(): Channel | undefined;
+  /** Tells the operator what a step has changed of a command. */
+  observe(before: Command | null, after: Command): void;
   /** Has the object's alarm ring at this time at the latest. */
   wakeBy(time: number): Promise<void>;
 }
@@ -75,6 +77,7 @@ export class Dispatch {
     const waits = connection === undefined ? order.whenOffline === "queue" : connection.drainedTo !== null;
     const stage = !waits ? "leaving" : connection === undefined ? "offline" : "queued";
     const place = store.add(order, now, stage, intent);
+    this.#around.observe(null, accept(order, now));
     if (stage === "leaving") void this.#handOver({ order, acceptedAt: now, place, stage }, connection, now);
     return { ok: true, acceptedAt: now };
   }

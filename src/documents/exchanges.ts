@@ -139,7 +139,18 @@ const SignIn = object(
   { description: "How the web console signs people in. Both members are null where only a token will do." },
 );
 
-const Health = object({ status: { const: "ok", description: "The edge answers." } });
+const Check = { enum: ["ok", "unreachable"] };
+
+const Health = object({
+  status: {
+    enum: ["ok", "unavailable"],
+    description: "`ok` where the edge and all that stands behind it answer.",
+  },
+  checks: object(
+    { accounts: Check, devices: Check, commands: Check, pairings: Check },
+    { description: "One object of each class, as it was at most a few seconds ago." },
+  ),
+});
 
 /** Every schema of the document but those of request bodies. */
 export const ANSWERED: Record<string, JsonSchema> = {

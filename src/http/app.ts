@@ -10,13 +10,13 @@ import { serveDevices } from "./devices.ts";
 import { serveDocuments } from "./documents.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
+import { serveHealth } from "./health.ts";
 import { serveMessages } from "./messages.ts";
 import { servePages } from "./pages.ts";
 import { servePairings } from "./pairings.ts";
 import { canonicalPath } from "./paths.ts";
 import { servePostBackSecret } from "./post-back-secret.ts";
 import { limitByAddress } from "./rate-limits.ts";
-import { resource } from "./resource.ts";
 
 /** The edge: every request comes in here, is authenticated, and is passed to the one object it concerns. */
 export const app = new Hono<Edge>({ getPath: canonicalPath });
@@ -57,7 +57,7 @@ app.use((c, next) => {
   return next();
 });
 
-resource(app, "/:profile/healthz", { GET: (c) => c.json({ status: "ok" }) });
+serveHealth(app);
 serveDevices(app);
 serveCommands(app);
 serveCommand(app);

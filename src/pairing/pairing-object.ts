@@ -126,6 +126,9 @@ export class PairingObject extends DurableObject<Env> {
     }
   }
 
+  /** Nothing but that it is there. Writes nothing. */
+  answers(): void {}
+
   override async alarm(): Promise<void> {
     const pairing = this.#load();
     // A code that was over and given to another has set its own alarm.

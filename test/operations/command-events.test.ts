@@ -164,7 +164,7 @@ describe("whatever happens to a command", () => {
   });
 
   test("nothing that its owner, its device or its receiver has written is told", () => {
-    fc.assert(
+    void fc.assert(
       fc.property(steps, (events) => {
         const { lines, points } = told({ LOG_COMMANDS: "all" }, ...(events as Event[]));
         expect(lines.length).toBeGreaterThan(0);
@@ -174,7 +174,7 @@ describe("whatever happens to a command", () => {
   });
 
   test("each entry of its history is told once, and its end at most once", () => {
-    fc.assert(
+    void fc.assert(
       fc.property(steps, (events) => {
         const { lines, points } = told({ LOG_COMMANDS: "all" }, ...(events as Event[]));
         let command = accept(order, START);

@@ -1,4 +1,4 @@
-import { BATCH_MESSAGES_MAX, BATCH_PARTS_MAX, WAIT_SECONDS_MAX } from "../../limits.ts";
+import { BATCH_MESSAGES_MAX, BATCH_PARTS_MAX, HEALTH_MS, SECOND, WAIT_SECONDS_MAX } from "../../limits.ts";
 import { COMMAND_ID_EXAMPLE } from "../entities.ts";
 import type { Operation } from "../operation.ts";
 
@@ -73,6 +73,8 @@ export const DEVICE_SIDE_OPERATIONS: readonly Operation[] = [
     errors: [400, 401, 404, 406, 413, 415],
   },
 ];
+
+const HEALTHY = { accounts: "ok", devices: "ok", commands: "ok", pairings: "ok" };
 
 export const SERVICE_OPERATIONS: readonly Operation[] = [
   {
@@ -152,10 +154,23 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
     id: "getHealth",
     tag: "Service",
     summary: "Ask whether the service lives",
-    description: "The edge answers; no object is asked.",
+    description: `The edge answers, and says whether its objects do; it asks them every ${HEALTH_MS / SECOND} seconds at most.`,
     access: "anyone",
     answers: {
-      200: { description: "It lives.", content: [{ schema: "health", example: { status: "ok" } }] },
+      200: {
+        description: "It lives.",
+        content: [{ schema: "health", example: { status: "ok", checks: HEALTHY } }],
+      },
+      503: {
+        description: "A part of it does not answer.",
+        headers: ["Retry-After"],
+        content: [
+          {
+            schema: "health",
+            example: { status: "unavailable", checks: { ...HEALTHY, devices: "unreachable" } },
+          },
+        ],
+      },
     },
     errors: [405],
   },

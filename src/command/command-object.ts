@@ -176,6 +176,9 @@ export class CommandObject extends DurableObject<Env> {
     });
   }
 
+  /** Nothing but that it is there. Writes nothing. */
+  answers(): void {}
+
   override alarm(): Promise<void> {
     return this.#life.ring();
   }

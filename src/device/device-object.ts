@@ -189,6 +189,9 @@ export class DeviceObject extends DurableObject<Env> {
     return this.#current()?.send(cancelFrame(command)) ?? false;
   }
 
+  /** Nothing but that it is there. Writes nothing. */
+  answers(): void {}
+
   /** The command is being erased: it leaves the list. */
   forget(command: string, place: number | null): void {
     if (this.#store.device !== undefined) this.#dispatch.forget(command, place);

@@ -174,6 +174,19 @@ export const MESSAGES_BURST_MAX = 2_000;
  */
 export const RATE_LIMIT_SECONDS = 60;
 
+// ---- Deleting an account ----
+
+/** Devices that are deleted at once: hides the hop to each without a stampede. */
+export const DELETION_AT_ONCE = 8;
+/** Commands of a device that one call deletes: a call to each, well below the platform's 1,000 of one invocation. */
+export const DELETION_COMMANDS = 500;
+/** Milliseconds for which a caller waits until all is deleted; most accounts are gone in a few hundred. */
+export const DELETION_PATIENCE_MS = 5 * SECOND;
+/** Milliseconds for which one alarm deletes: far from the 15 minutes that it has. */
+export const DELETION_SLICE_MS = 30 * SECOND;
+/** Milliseconds until the alarm goes on with a deletion that is not done, or broke off. */
+export const DELETION_RETRY_MS = 10 * SECOND;
+
 // ---- Health ----
 
 /** Milliseconds for which an isolate's word on the service's health holds: whoever asks, and however often. */

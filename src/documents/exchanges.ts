@@ -139,6 +139,11 @@ const SignIn = object(
   { description: "How the web console signs people in. Both members are null where only a token will do." },
 );
 
+const Deletion = object({
+  status: { const: "deleting" },
+  devices: { type: "integer", minimum: 1, description: "Devices that still have something." },
+});
+
 const Check = { enum: ["ok", "unreachable"] };
 
 const Health = object({
@@ -165,4 +170,5 @@ export const ANSWERED: Record<string, JsonSchema> = {
   jsonRpcMessage: JsonRpcMessage,
   signIn: SignIn,
   health: Health,
+  deletion: Deletion,
 };

@@ -39,7 +39,7 @@ const REFUSALS: Record<ErrorCode, Refusal> = {
     message: 'The answer is JSON; accept "application/json".',
   },
   conflict: {
-    when: "The command's status does not allow it.",
+    when: "The command's status does not allow it, or the account is being deleted.",
     message: "The command has ended; there is nothing to cancel.",
   },
   requestTooLarge: {

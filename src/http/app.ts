@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { CLIENT_REQUEST_ID_LENGTH_MAX } from "../limits.ts";
 import { located } from "../operations/jurisdiction.ts";
+import { serveAccount } from "./account.ts";
 import { serveBatch } from "./batch.ts";
 import { serveCommand } from "./command.ts";
 import { serveCommands } from "./commands.ts";
@@ -58,6 +59,7 @@ app.use((c, next) => {
 });
 
 serveHealth(app);
+serveAccount(app);
 serveDevices(app);
 serveCommands(app);
 serveCommand(app);

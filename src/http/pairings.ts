@@ -21,7 +21,7 @@ import type { PairingRequest } from "../pairing/pairing.ts";
 import { objectId, reach, Unreachable } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { readBody } from "./body.ts";
-import { tooManyDevices } from "./devices.ts";
+import { noDevice } from "./devices.ts";
 import type { Edge } from "./edge.ts";
 import { deviceEntity } from "./entities.ts";
 import { ApiError } from "./errors.ts";
@@ -99,7 +99,7 @@ export function servePairings(app: Hono<Edge>): void {
       const { id, account } = await openPairing(c);
       requireJsonAccepted(c);
       const approved = await reach(c.env.PAIRINGS, id, (stub) => stub.approve(account));
-      if (!approved.ok) throw approved.reason === "full" ? tooManyDevices() : noSuchCode();
+      if (!approved.ok) throw approved.reason === "unknown" ? noSuchCode() : noDevice(approved);
       const { device } = approved;
       return c.json(deviceEntity(profileOf(c), device), 201, {
         Location: addressOf(c, `/me/devices/${device.id}`),
@@ -111,7 +111,7 @@ export function servePairings(app: Hono<Edge>): void {
     POST: async (c) => {
       const { id, account } = await openPairing(c);
       const denied = await reach(c.env.PAIRINGS, id, (stub) => stub.deny(account));
-      if (!denied.ok) throw noSuchCode();
+      if (!denied.ok) throw denied.reason === "unknown" ? noSuchCode() : noDevice(denied);
       return c.body(null, 204);
     },
   });

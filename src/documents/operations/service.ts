@@ -120,6 +120,24 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
     errors: [400, 406, 413, 415],
   },
   {
+    method: "delete",
+    path: "/me",
+    id: "deleteAccount",
+    tag: "Service",
+    summary: "Delete the account",
+    description: `Deletes all that there is of the account: its devices, whose connections are closed, and all their commands with their payloads and histories, whatever they are doing. It cannot be undone. Until it is done no device is registered (409); commands that are sent meanwhile are deleted, too.`,
+    access: "Device.ReadWrite Device.Command",
+    answers: {
+      202: {
+        description: "It goes on by itself; asking again tells how far it is.",
+        headers: ["Retry-After"],
+        content: [{ schema: "deletion", example: { status: "deleting", devices: 3 } }],
+      },
+      204: { description: "Nothing is left." },
+    },
+    errors: [400, 401, 403, 406],
+  },
+  {
     method: "get",
     path: "/$metadata",
     id: "getMetadata",

@@ -159,6 +159,13 @@ export class CommandObject extends DurableObject<Env> {
     return this.#life.inTurn(async () => void this.#life.decide({ type: "deviceRemoved" }, true));
   }
 
+  /** Leaves nothing of the command, whatever it was doing: its account is being deleted. */
+  vanish(device: string): Promise<void> {
+    return this.#life.inTurn(async () => {
+      if (this.#life.load()?.order.device === device) await this.#life.erase();
+    });
+  }
+
   /** What a device says of the command; unknown where it is another device's. */
   report(device: string, report: Report): Promise<({ ok: true } & Receipt) | Unknown> {
     return this.#life.inTurn(async () => {

@@ -1,9 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import type { AccountObject } from "../account/account-object.ts";
+import type { AccountObject, Refused as AccountRefused } from "../account/account-object.ts";
 import type { EndedStatus, Intent, Order, Status } from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
 import type { Introduction } from "../command/introduction.ts";
-import { HANDSHAKE_PAUSE_MS, LISTING_BYTES_MAX, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
+import {
+  DELETION_COMMANDS,
+  HANDSHAKE_PAUSE_MS,
+  LISTING_BYTES_MAX,
+  OFFER_TIMEOUT_MS,
+  PING_TIMEOUT_MS,
+} from "../limits.ts";
 import { located } from "../operations/jurisdiction.ts";
 import { logFault } from "../operations/log.ts";
 import { observe } from "../operations/observe.ts";
@@ -61,7 +67,7 @@ export class DeviceObject extends DurableObject<Env> {
   async register(
     account: string,
     properties: DeviceProperties,
-  ): Promise<{ ok: true; device: DeviceView } | { ok: false; reason: "full" }> {
+  ): Promise<{ ok: true; device: DeviceView } | AccountRefused> {
     const device = this.#store.device ?? { ...properties, account, connectedBefore: false, removed: false };
     this.#store.put(device);
     const added = await this.#tellAccount(device, (stub) => stub.add(this.#id));
@@ -189,12 +195,32 @@ export class DeviceObject extends DurableObject<Env> {
     return this.#current()?.send(cancelFrame(command)) ?? false;
   }
 
+  /**
+   * Leaves nothing of the device and its commands, whatever they are doing: their account is being deleted. True once
+   * all is gone; a device with many commands takes several calls. Repeating it is harmless.
+   */
+  async vanish(account: string): Promise<boolean> {
+    const device = this.#store.device;
+    if (device?.account !== account) return true;
+    if (!device.removed) {
+      this.#store.put({ ...device, removed: true });
+      this.#current()?.close(CLOSE.unregistered, "The account was deleted.");
+    }
+    if (!(await this.#dispatch.vanish(DELETION_COMMANDS))) return false;
+    await this.#store.erase();
+    this.#alarmAt = null;
+    return true;
+  }
+
   /** Nothing but that it is there. Writes nothing. */
   answers(): void {}
 
   /** The command is being erased: it leaves the list. */
-  forget(command: string, place: number | null): void {
-    if (this.#store.device !== undefined) this.#dispatch.forget(command, place);
+  async forget(command: string, place: number | null): Promise<void> {
+    const device = this.#store.device;
+    if (device === undefined) return;
+    this.#dispatch.forget(command, place);
+    if (device.removed) await this.#eraseIfEmpty(device);
   }
 
   /** The command has ended without the device's word. */
@@ -364,7 +390,19 @@ export class DeviceObject extends DurableObject<Env> {
   async #finishRemoval(device: DeviceRecord): Promise<void> {
     await this.#tellAccount(device, (stub) => stub.remove(this.#id));
     await this.#dispatch.tellRemoval();
-    await this.#store.erase();
+    await this.#eraseIfEmpty(device);
+  }
+
+  /**
+   * The object of a device that is no more is erased with the last of its commands: until then its list is what they
+   * are found by, should their account be deleted.
+   */
+  async #eraseIfEmpty(device: DeviceRecord): Promise<void> {
+    if (this.#store.isEmpty) {
+      await this.#tellAccount(device, (stub) => stub.forget(this.#id));
+      await this.#store.erase();
+    } else await this.ctx.storage.deleteAlarm();
+    this.#alarmAt = null;
   }
 
   get #id(): string {

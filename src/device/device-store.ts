@@ -236,6 +236,11 @@ export class DeviceStore {
     return { commands, next: found.length > top ? (commands.at(-1)?.place ?? null) : null };
   }
 
+  /** Whether there is no command in the list. */
+  get isEmpty(): boolean {
+    return this.device === undefined || this.page(Number.MAX_SAFE_INTEGER, 1, null).commands.length === 0;
+  }
+
   /** Keeps a report that its command's object could not be told, behind those kept before. */
   keep(kept: KeptReport): void {
     const last = [...this.#storage.kv.list({ prefix: REPORT, reverse: true, limit: 1 })][0]?.[0];

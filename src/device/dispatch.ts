@@ -149,6 +149,8 @@ export class Dispatch {
   /** Begins a command's own object. */
   async #begin(introduction: Introduction): Promise<void> {
     const { id } = introduction.order;
+    // It has vanished with its account, while this was waiting for its turn.
+    if (!this.#around.store.open.has(id)) return;
     const ended = await this.#command(id, (stub) => stub.begin(introduction));
     if (ended === null) this.#around.store.left(id);
     else this.end(id, ended);
@@ -233,6 +235,27 @@ export class Dispatch {
         ? this.#command(id, (stub) => stub.deviceRemoved())
         : this.introduce(newcomer, { event: { type: "deviceRemoved" }, at: Date.now() });
     });
+  }
+
+  /** Leaves nothing of at most so many commands; false where there are more. Throws where one could not be reached. */
+  async vanish(top: number): Promise<boolean> {
+    await this.#newcomers.flushAll();
+    const { id: device, store } = this.#around;
+    for (let gone = 0; gone < top && !store.isEmpty; gone += WINDOW) {
+      const { commands } = store.page(Number.MAX_SAFE_INTEGER, WINDOW, null);
+      await Promise.all(
+        commands.map(({ id, place }) =>
+          this.#inOrder(id, async () => {
+            const stage = store.newcomer(id)?.stage;
+            // One that only waits is nowhere else.
+            if (stage === undefined || stage === "leaving")
+              await this.#command(id, (stub) => stub.vanish(device));
+            this.forget(id, place);
+          }),
+        ),
+      );
+    }
+    return store.isEmpty;
   }
 
   /**

@@ -18,7 +18,7 @@ type RequestLimit = "ADDRESS_REQUESTS" | "STRANGER_REQUESTS" | "ACCOUNT_REQUESTS
  * So does, once that is known, one whose token is no good: a stranger with too many is told that instead.
  */
 export async function limitByAddress(c: Context<Edge>, next: Next): Promise<void> {
-  const address = networkOf(c.req.header("CF-Connecting-IP") ?? "");
+  const address = (): string | null => networkOf(c.req.header("CF-Connecting-IP") ?? "");
   const isStranger = c.req.header("Authorization") === undefined;
   const [tooMany, tooManyOfStrangers] = await Promise.all([
     exceeds(c, "ADDRESS_REQUESTS", address),
@@ -34,7 +34,7 @@ export async function limitByAddress(c: Context<Edge>, next: Next): Promise<void
 
 /** Counts a call of an account whose token has been checked. Throws 429. */
 export async function limitByAccount(c: Context<Edge>, account: string): Promise<void> {
-  if (await exceeds(c, "ACCOUNT_REQUESTS", account)) throw tooManyRequests();
+  if (await exceeds(c, "ACCOUNT_REQUESTS", () => account)) throw tooManyRequests();
 }
 
 /**
@@ -42,7 +42,7 @@ export async function limitByAccount(c: Context<Edge>, account: string): Promise
  * device's id cannot use up what its owner may send. Resolves true where it is one too many, and never rejects.
  */
 export async function exceedsForDevice(c: Context<Edge>, device: string, account: string): Promise<boolean> {
-  return await exceeds(c, "DEVICE_REQUESTS", `${device} ${account}`);
+  return await exceeds(c, "DEVICE_REQUESTS", () => `${device} ${account}`);
 }
 
 /**
@@ -50,8 +50,8 @@ export async function exceedsForDevice(c: Context<Edge>, device: string, account
  * So the count is of the device and of the network that it asks from. Throws 429.
  */
 export async function limitByDevice(c: Context<Edge>, device: string): Promise<void> {
-  const address = networkOf(c.req.header("CF-Connecting-IP") ?? "");
-  if (await exceeds(c, "DEVICE_REQUESTS", `${device} ${address}`)) throw tooManyRequests();
+  const key = (): string => `${device} ${networkOf(c.req.header("CF-Connecting-IP") ?? "")}`;
+  if (await exceeds(c, "DEVICE_REQUESTS", key)) throw tooManyRequests();
 }
 
 /** Counts a request under each of these keys. Throws 429 where one of them has too many. */
@@ -68,12 +68,18 @@ export function tooManyRequests(): ApiError {
   );
 }
 
-/** Resolves at once where there is nothing to count. */
-async function exceeds({ env }: Context<Edge>, name: RequestLimit, key: string | null): Promise<boolean> {
-  if (env.REQUEST_LIMITS === "off" || key === null) return false;
-  const over = await isOver(env[name], key);
-  if (over) report(name, key);
-  return over;
+/** Resolves at once where there is nothing to count; the key is not asked for then. */
+async function exceeds(
+  { env }: Context<Edge>,
+  name: RequestLimit,
+  keyOf: () => string | null,
+): Promise<boolean> {
+  const limit: RateLimit | undefined = env[name];
+  if (limit === undefined || env.REQUEST_LIMITS === "off") return false;
+  const key = keyOf();
+  if (key === null || !(await isOver(limit, key))) return false;
+  report(name, key);
+  return true;
 }
 
 /** A limit that fails holds nobody off: it guards against floods, and is not what lets people in. */

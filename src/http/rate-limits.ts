@@ -54,7 +54,10 @@ export async function limitByDevice(c: Context<Edge>, device: string): Promise<v
   if (await exceeds(c, "DEVICE_REQUESTS", key)) throw tooManyRequests();
 }
 
-/** Counts a request under each of these keys. Throws 429 where one of them has too many. */
+/**
+ * Counts a request under each of these keys. Throws 429 where one of them has too many, and an error where
+ * they cannot be counted: what is not counted can be guessed.
+ */
 export async function countEach(limit: RateLimit | undefined, ...keys: (string | null)[]): Promise<void> {
   const counted = await Promise.all(keys.map((key) => key !== null && isOver(limit, key)));
   if (counted.includes(true)) throw tooManyRequests();
@@ -68,7 +71,10 @@ export function tooManyRequests(): ApiError {
   );
 }
 
-/** Resolves at once where there is nothing to count; the key is not asked for then. */
+/**
+ * Resolves at once where there is nothing to count; the key is not asked for then. A limit that fails holds nobody
+ * off: these guard against floods, and are not what lets people in.
+ */
 async function exceeds(
   { env }: Context<Edge>,
   name: RequestLimit,
@@ -77,20 +83,18 @@ async function exceeds(
   const limit: RateLimit | undefined = env[name];
   if (limit === undefined || env.REQUEST_LIMITS === "off") return false;
   const key = keyOf();
-  if (key === null || !(await isOver(limit, key))) return false;
-  report(name, key);
-  return true;
-}
-
-/** A limit that fails holds nobody off: it guards against floods, and is not what lets people in. */
-async function isOver(limit: RateLimit | undefined, key: string): Promise<boolean> {
-  if (limit === undefined) return false;
   try {
-    return !(await limit.limit({ key })).success;
+    if (key === null || !(await isOver(limit, key))) return false;
+    report(name, key);
+    return true;
   } catch (error) {
-    logFault({ event: "rateLimitFailed", error: String(error) });
+    logFault({ event: "rateLimitFailed", limit: name, error: String(error) });
     return false;
   }
+}
+
+async function isOver(limit: RateLimit | undefined, key: string): Promise<boolean> {
+  return limit !== undefined && !(await limit.limit({ key })).success;
 }
 
 /** When each limit was last reported: a flood must not become one of log lines, which are billed. */

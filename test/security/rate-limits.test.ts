@@ -193,6 +193,14 @@ test("where there are no limits nobody is held off, nor where they fail", async 
   log.mockRestore();
 });
 
+test("but codes that cannot be counted are not shown: they could be guessed", async () => {
+  const log = vi.spyOn(console, "error").mockReturnValue();
+  const vars = { PAIRING_GUESSES: { limit: () => Promise.reject(new Error("No count.")) } };
+  const headers = { Authorization: await bearer(newAccount()) };
+  expect((await ask("/v1.0/me/pairings/BCDF-GHJK", { headers, vars })).status).toBe(500);
+  log.mockRestore();
+});
+
 test("a flood is one line in the log for each limit, which tells whose it is, and no address", async () => {
   const log = vi.spyOn(console, "log").mockReturnValue();
   // Whatever was reported before is long ago.

@@ -220,7 +220,7 @@ export class DeviceObject extends DurableObject<Env> {
     const device = this.#store.device;
     if (device === undefined) return;
     this.#dispatch.forget(command, place);
-    if (device.removed) await this.#eraseIfEmpty(device);
+    if (device.removed && this.#store.isEmpty) await this.#eraseIfEmpty(device);
   }
 
   /** The command has ended without the device's word. */
@@ -401,7 +401,12 @@ export class DeviceObject extends DurableObject<Env> {
     if (this.#store.isEmpty) {
       await this.#tellAccount(device, (stub) => stub.forget(this.#id));
       await this.#store.erase();
-    } else await this.ctx.storage.deleteAlarm();
+    } else {
+      // Of the device itself nothing is needed any more.
+      const nobody = { name: "", manufacturer: null, model: null, publicKey: { kty: "" } };
+      this.#store.put({ ...device, ...nobody, removed: true });
+      await this.ctx.storage.deleteAlarm();
+    }
     this.#alarmAt = null;
   }
 

@@ -18,6 +18,8 @@ type RequestLimit = "ADDRESS_REQUESTS" | "STRANGER_REQUESTS" | "ACCOUNT_REQUESTS
  * So does, once that is known, one whose token is no good: a stranger with too many is told that instead.
  */
 export async function limitByAddress(c: Context<Edge>, next: Next): Promise<void> {
+  const { REQUEST_LIMITS, ADDRESS_REQUESTS, STRANGER_REQUESTS } = c.env as Partial<Env>;
+  if (REQUEST_LIMITS === "off" || (ADDRESS_REQUESTS ?? STRANGER_REQUESTS) === undefined) return await next();
   const address = (): string | null => networkOf(c.req.header("CF-Connecting-IP") ?? "");
   const isStranger = c.req.header("Authorization") === undefined;
   const [tooMany, tooManyOfStrangers] = await Promise.all([

@@ -178,8 +178,11 @@ export const RATE_LIMIT_SECONDS = 60;
 
 /** Devices that are deleted at once: hides the hop to each without a stampede. */
 export const DELETION_AT_ONCE = 8;
-/** Commands of a device that one call deletes: a call to each, well below the platform's 1,000 of one invocation. */
-export const DELETION_COMMANDS = 500;
+/**
+ * Commands of a device that one call deletes: a call to each, well below the platform's 1,000 of one invocation, and
+ * few enough for whoever waits to keep to their patience.
+ */
+export const DELETION_COMMANDS = 200;
 /** Milliseconds for which a caller waits until all is deleted; most accounts are gone in a few hundred. */
 export const DELETION_PATIENCE_MS = 5 * SECOND;
 /** Milliseconds for which one alarm deletes: far from the 15 minutes that it has. */

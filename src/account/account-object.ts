@@ -75,15 +75,15 @@ export class AccountObject extends DurableObject<Env> {
    * Deletes all that there is of the account, in every object, and answers how many devices still have something when
    * its patience is at an end. The alarm goes on with it. Repeating the call is harmless, and tells how far it is.
    */
-  async delete(): Promise<{ left: number }> {
-    if (this.#isEmpty) return { left: 0 };
+  async delete(): Promise<{ done: boolean; devices: number }> {
+    if (this.#isEmpty) return { done: true, devices: 0 };
     if (!this.#isBeingDeleted) {
       this.ctx.storage.kv.put(DELETING, true);
       logInfo({ event: "accountDeletionBegan", account: this.#id });
     }
     await this.ctx.storage.setAlarm(Date.now() + DELETION_RETRY_MS);
     await this.#goOn(DELETION_PATIENCE_MS);
-    return { left: this.#isEmpty ? 0 : Math.max(1, this.#holders().length) };
+    return { done: this.#isEmpty, devices: this.#holders().length };
   }
 
   /** Nothing but that it is there. Writes nothing. */

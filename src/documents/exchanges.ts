@@ -141,7 +141,7 @@ const SignIn = object(
 
 const Deletion = object({
   status: { const: "deleting" },
-  devices: { type: "integer", minimum: 1, description: "Devices that still have something." },
+  devices: { type: "integer", minimum: 0, description: "Devices that still have something." },
 });
 
 const Check = { enum: ["ok", "unreachable"] };

@@ -13,11 +13,10 @@ export function serveAccount(app: Hono<Edge>): void {
       const { account } = await authorize(c, "Device.ReadWrite", "Device.Command");
       requireJsonAccepted(c);
       readOptions(c, []);
-      const { left } = await reach(c.env.ACCOUNTS, c.env.ACCOUNTS.idFromString(account), (stub) =>
-        stub.delete(),
-      );
-      if (left === 0) return c.body(null, 204);
-      return c.json({ status: "deleting", devices: left }, 202, {
+      const id = c.env.ACCOUNTS.idFromString(account);
+      const { done, devices } = await reach(c.env.ACCOUNTS, id, (stub) => stub.delete());
+      if (done) return c.body(null, 204);
+      return c.json({ status: "deleting", devices }, 202, {
         "Retry-After": String(DELETION_RETRY_MS / SECOND),
       });
     },

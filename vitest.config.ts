@@ -5,6 +5,7 @@ import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { exportJWK, generateKeyPair } from "jose";
 import { configDefaults, defineConfig } from "vitest/config";
 import { network } from "./test/outbound.ts";
+import { LOW_LIMIT } from "./test/security/low-limit.ts";
 
 /** The tests' own token issuer: its public key is the service's configuration, its private key signs their tokens. */
 const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
@@ -57,10 +58,22 @@ export default defineConfig({
                 POST_BACK_SECRETS: "the-current-master-secret the-previous-one",
                 // As it is deployed, whatever the local vars say.
                 POST_BACK_ALLOW_LOOPBACK: "",
+                // Each count is a row in an object here; what is counted has tests of its own.
+                REQUEST_LIMITS: "off",
+                LOG_COMMANDS: "none",
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
                 MODEL_RUNS: process.env.SOAK_RUNS ?? "",
                 MODEL_SEED: process.env.SEED ?? "",
               },
+              // Low enough to be reached: they are switched on by the tests that are about them.
+              ratelimits: Object.fromEntries(
+                ["ADDRESS_REQUESTS", "STRANGER_REQUESTS", "ACCOUNT_REQUESTS", "DEVICE_REQUESTS"].map(
+                  (name, index) => [
+                    name,
+                    { namespace_id: `${index + 1}`, simple: { limit: LOW_LIMIT, period: 60 } },
+                  ],
+                ),
+              ),
               // Nothing that a test does leaves the machine.
               outboundService: network(documents, keepCosts),
             },

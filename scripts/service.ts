@@ -70,7 +70,9 @@ export async function startService({ port, persistTo, output, vars = {} }: Servi
     "--inspector-port",
     "0",
     ...storage,
-    ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+    ...Object.entries({ REQUEST_LIMITS: process.env.REQUEST_LIMITS ?? "off", ...vars }).flatMap(
+      ([name, value]) => ["--var", `${name}:${value}`],
+    ),
   ];
   const child = spawnWithFiles(process.execPath, args, output);
   let said = "";

@@ -191,6 +191,35 @@ export const RESIDENT_BYTES_TOTAL_MAX = 8e9;
 export const MESSAGES_PER_SECOND_MAX = 1_000;
 export const MESSAGES_BURST_MAX = 2_000;
 
+/**
+ * Seconds after which those who ask too often may ask again: the period of the rate limits in wrangler.toml, where
+ * their numbers stand with their reasons.
+ */
+export const RATE_LIMIT_SECONDS = 60;
+
+// ---- Deleting an account ----
+
+/** Devices that are deleted at once: hides the hop to each without a stampede. */
+export const DELETION_AT_ONCE = 8;
+/**
+ * Commands of a device that one call deletes: a call to each, well below the platform's 1,000 of one invocation, and
+ * few enough for whoever waits to keep to their patience.
+ */
+export const DELETION_COMMANDS = 200;
+/** Milliseconds for which a caller waits until all is deleted; most accounts are gone in a few hundred. */
+export const DELETION_PATIENCE_MS = 5 * SECOND;
+/** Milliseconds for which one alarm deletes: far from the 15 minutes that it has. */
+export const DELETION_SLICE_MS = 30 * SECOND;
+/** Milliseconds until the alarm goes on with a deletion that is not done, or broke off. */
+export const DELETION_RETRY_MS = 10 * SECOND;
+
+// ---- Health ----
+
+/** Milliseconds for which an isolate's word on the service's health holds: whoever asks, and however often. */
+export const HEALTH_MS = 5 * SECOND;
+/** Milliseconds an object has to say that it is there. */
+export const HEALTH_TIMEOUT_MS = 2 * SECOND;
+
 // ---- Pairing ----
 
 /** Letters of a user code: 20^8 codes, of which a guesser who is held to 20 a minute meets none in ten minutes (RFC 8628, 5.1). */
@@ -203,7 +232,5 @@ export const PAIRING_LINGER_MS = MINUTE;
 export const PAIRING_INTERVAL_SECONDS = 5;
 /** Codes drawn until one is free: with a million pairings under way, one of 25,000 is taken. */
 export const USER_CODE_DRAWS_MAX = 3;
-/** Seconds after which those who ask too often may ask again: the period of the rate limits in wrangler.toml. */
-export const PAIRING_LIMIT_SECONDS = 60;
 /** Bytes of a device's question: its code is 52 letters long. */
 export const PAIRING_QUESTION_BYTES_MAX = 8 * KIB;

@@ -33,13 +33,18 @@ export async function reach<T extends Rpc.DurableObjectBranded, R>(
   }
 }
 
-/** The object's id that these words spell, or null: not hex, tampered with, of another class, or in other letters. */
+/**
+ * The object's id that these words spell, or null: not hex, tampered with, of another class or jurisdiction, or in
+ * other letters.
+ */
 export function objectId<T extends Rpc.DurableObjectBranded>(
   namespace: DurableObjectNamespace<T>,
   text: string,
 ): DurableObjectId | null {
   try {
     const id = namespace.idFromString(text);
+    // An id of another jurisdiction may be refused only here; making a stub calls nobody.
+    namespace.get(id);
     // The platform reads upper-case digits too; ids are exact.
     return id.toString() === text ? id : null;
   } catch {

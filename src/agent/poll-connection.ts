@@ -10,7 +10,7 @@ import {
   type Ending,
 } from "./connection.ts";
 import { PACE_MS, Pace } from "./pace.ts";
-import { type Rejection, readError } from "./rejection.ts";
+import { type Rejection, readError, retryAfterMs } from "./rejection.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** Seconds that a poll asks the service to wait: below the minute after which common proxies give a request up. */
@@ -21,8 +21,6 @@ const ANSWER_TIMEOUT_MS = 15_000;
 const EARLY_MS = 1_000;
 /** Bytes of one request's messages: half of what the service takes, though a single message is sent in any case. */
 const POST_BYTES_MAX = FRAME_LENGTH_MAX / 2;
-/** Milliseconds, the most that a service is left alone because it asked to be. */
-const RETRY_AFTER_MS_MAX = 300_000;
 
 interface Frame {
   text: string;
@@ -173,9 +171,10 @@ export class PollConnection implements Connection {
   /** The service has refused a request. */
   #fail({ status, statusText, headers }: Response, message: string): void {
     const reason = message || statusText;
-    const seconds = Number(headers.get("retry-after") ?? 0);
-    const retryAfterMs = seconds > 0 ? Math.min(seconds * 1_000, RETRY_AFTER_MS_MAX) : 0;
-    this.#end(status, reason, { rejection: rejectionOf(status, reason), retryAfterMs });
+    this.#end(status, reason, {
+      rejection: rejectionOf(status, reason),
+      retryAfterMs: retryAfterMs(headers),
+    });
   }
 
   #end(code: number, reason: string, more: Partial<Ending> = {}): void {

@@ -5,22 +5,46 @@ export interface Rejection {
   message: string;
 }
 
+/** What the service said to a handshake that failed. */
+export interface Refusal {
+  /** Null where it would let the device in, or nobody answers. */
+  rejection: Rejection | null;
+  /** Milliseconds for which it wants to be left alone. */
+  retryAfterMs: number;
+}
+
+/** Milliseconds, the most that a service is left alone because it asked to be. */
+const RETRY_AFTER_MS_MAX = 300_000;
+
+/** Milliseconds for which an answer asks to be left alone (RFC 9110, 10.2.3), as far as that is heeded. */
+export function retryAfterMs(headers: Headers): number {
+  const seconds = Number(headers.get("retry-after") ?? 0);
+  return seconds > 0 ? Math.min(seconds * 1_000, RETRY_AFTER_MS_MAX) : 0;
+}
+
 /**
  * Asks why a handshake failed, as a WebSocket cannot read the status it was refused with: a plain GET on the
  * connection's own URL, with the token. The service answers 404 where there is no such device, and 426 where
- * there is one, which says so where the token would not be admitted. Null where it would, or nobody answers.
+ * there is one, which says so where the token would not be admitted; 429 and 503 say when to come again.
  */
-export async function askRejection(url: URL, token: string, signal: AbortSignal): Promise<Rejection | null> {
+export async function askRejection(url: URL, token: string, signal: AbortSignal): Promise<Refusal> {
   try {
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal });
     const { message, innerCode } = readError(await response.text());
-    if (response.status === 404) return { reason: "deviceUnknown", message };
-    return response.status === 426 && innerCode === "InvalidAuthenticationToken"
-      ? { reason: "tokenRefused", message }
-      : null;
+    return {
+      rejection: rejectionOf(response.status, innerCode, message),
+      retryAfterMs: retryAfterMs(response.headers),
+    };
   } catch {
-    return null;
+    return { rejection: null, retryAfterMs: 0 };
   }
+}
+
+function rejectionOf(status: number, innerCode: string, message: string): Rejection | null {
+  if (status === 404) return { reason: "deviceUnknown", message };
+  return status === 426 && innerCode === "InvalidAuthenticationToken"
+    ? { reason: "tokenRefused", message }
+    : null;
 }
 
 /** What an error body of the service says (contract, section 2); empty where it is no such body. */

@@ -2,7 +2,7 @@ import { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from "../device/protocol.ts";
 import type { Clock } from "./clock.ts";
 import { ABNORMAL, CLOSE_TIMEOUT_MS, type Connection, type ConnectionListener } from "./connection.ts";
 import { PACE_MS, Pace } from "./pace.ts";
-import { askRejection } from "./rejection.ts";
+import { askRejection, type Refusal } from "./rejection.ts";
 import type { Token } from "./tokens.ts";
 
 /** Milliseconds between two `ping`s: below the minute after which common routers forget an idle connection. */
@@ -167,13 +167,13 @@ export class SocketConnection implements Connection {
 
   /** Tells the end, and, where the service refused the handshake, why: the socket itself cannot know. */
   async #explain(code: number, reason: string): Promise<void> {
-    let rejection = null;
+    let refusal: Refusal = { rejection: null, retryAfterMs: 0 };
     if (!this.#opened && !this.#asking.signal.aborted) {
       const forget = this.#clock.after(REJECTION_TIMEOUT_MS, () => this.#asking.abort());
-      rejection = await askRejection(this.#url, this.#jwt, this.#asking.signal);
+      refusal = await askRejection(this.#url, this.#jwt, this.#asking.signal);
       forget();
     }
     this.#closed.resolve();
-    this.#listener.ended({ code, reason, rejection, retryAfterMs: 0 });
+    this.#listener.ended({ code, reason, ...refusal });
   }
 }

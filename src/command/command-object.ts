@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
+import { located } from "../operations/jurisdiction.ts";
 import { awaitsOffer, type Command, type EndedStatus, hasEnded, type Report } from "./command.ts";
 import {
   type Asker,
@@ -26,8 +27,8 @@ export class CommandObject extends DurableObject<Env> {
   #claimedUntil = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#life = new Lifecycle(ctx, env);
+    super(ctx, located(env));
+    this.#life = new Lifecycle(ctx, this.env);
   }
 
   /** The command as it stands. Writes nothing. */
@@ -134,6 +135,13 @@ export class CommandObject extends DurableObject<Env> {
     return this.#life.inTurn(async () => void this.#life.decide({ type: "deviceRemoved" }, true));
   }
 
+  /** Leaves nothing of the command, whatever it was doing: its account is being deleted. */
+  vanish(device: string): Promise<void> {
+    return this.#life.inTurn(async () => {
+      if (this.#life.load()?.order.device === device) await this.#life.erase();
+    });
+  }
+
   /** What a device says of the command; unknown where it is another device's. */
   report(device: string, report: Report): Promise<({ ok: true } & Receipt) | Unknown> {
     return this.#life.inTurn(async () => {
@@ -150,6 +158,9 @@ export class CommandObject extends DurableObject<Env> {
       };
     });
   }
+
+  /** Nothing but that it is there. Writes nothing. */
+  answers(): void {}
 
   override alarm(): Promise<void> {
     return this.#life.ring();

@@ -1,3 +1,4 @@
+import { logFault } from "../operations/log.ts";
 import type { Command } from "./command.ts";
 import type { Decision } from "./decision.ts";
 import { type Event, transition } from "./transition.ts";
@@ -9,7 +10,7 @@ export function decide(command: Command, event: Event): Decision {
     return transition(command, event, now);
   } catch (error) {
     const { id } = command.order;
-    console.error({ event: "transitionFailed", command: id, on: event.type, error: String(error) });
+    logFault({ event: "transitionFailed", command: id, on: event.type, error: String(error) });
     const message = "The service failed; its log says why.";
     return transition(command, { type: "faulted", message }, now);
   }

@@ -1,4 +1,6 @@
 import { OFFER_TIMEOUT_MS } from "../limits.ts";
+import { logFault } from "../operations/log.ts";
+import { observe } from "../operations/observe.ts";
 import { reach, Unreachable } from "../reach.ts";
 import { wakeAt } from "./clocks.ts";
 import { type Command, hasEnded } from "./command.ts";
@@ -37,7 +39,8 @@ export class Lifecycle {
   begin(command: Command): Command {
     const standing = this.load();
     if (standing !== undefined) return standing;
-    this.#commit(command);
+    // What it was before, its device's object has told already.
+    this.#commit(command, command);
     this.#postIf(nextOwed(command) !== undefined);
     return command;
   }
@@ -52,7 +55,7 @@ export class Lifecycle {
         await this.apply({ type: "woke" });
       } catch (error) {
         // Throwing would cost the alarm after six tries; what is due stays due, and is tried again below.
-        console.error({ event: "alarmFailed", command: this.#ctx.id.toString(), error: String(error) });
+        logFault({ event: "alarmFailed", command: this.#ctx.id.toString(), error: String(error) });
       }
       this.#isRinging = false;
       const command = this.load();
@@ -91,8 +94,9 @@ export class Lifecycle {
   }
 
   /** Row and alarm are written without a pause between them, and so become durable together. */
-  #commit(command: Command): void {
+  #commit(command: Command, before = this.#command): void {
     this.#ctx.storage.kv.put(COMMAND, command);
+    observe(this.#env, before ?? null, command);
     this.#command = command;
     this.#arm(command);
     this.watchers.notify();
@@ -206,6 +210,7 @@ export class Lifecycle {
   }
 
   async erase(): Promise<void> {
+    observe(this.#env, this.#command ?? null, null);
     await this.#ctx.storage.deleteAll();
     this.#command = undefined;
     this.#alarmAt = null;

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { AccountObject } from "../account/account-object.ts";
+import type { AccountObject, Refused as AccountRefused } from "../account/account-object.ts";
 import {
   type Command,
   type EndedStatus,
@@ -10,7 +10,16 @@ import {
   type Status,
 } from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
-import { HANDSHAKE_PAUSE_MS, LISTING_BYTES_MAX, OFFER_TIMEOUT_MS, PING_TIMEOUT_MS } from "../limits.ts";
+import {
+  DELETION_COMMANDS,
+  HANDSHAKE_PAUSE_MS,
+  LISTING_BYTES_MAX,
+  OFFER_TIMEOUT_MS,
+  PING_TIMEOUT_MS,
+} from "../limits.ts";
+import { located } from "../operations/jurisdiction.ts";
+import { logFault } from "../operations/log.ts";
+import { observe } from "../operations/observe.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
 import { Allowance, type Channel, Connection } from "./connection.ts";
@@ -40,13 +49,14 @@ export class DeviceObject extends DurableObject<Env> {
   #alarmAt: number | null | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
+    super(ctx, located(env));
     this.#store = new DeviceStore(ctx.storage);
     this.#dispatch = new Dispatch({
       id: this.#id,
-      commands: env.COMMANDS,
+      commands: this.env.COMMANDS,
       store: this.#store,
       current: () => this.#current(),
+      observe: (before, after) => observe(this.env, before, after),
       wakeBy: (time) => this.#wakeBy(time),
     });
     // Answered by the platform, without waking the object.
@@ -63,7 +73,7 @@ export class DeviceObject extends DurableObject<Env> {
   async register(
     account: string,
     properties: DeviceProperties,
-  ): Promise<{ ok: true; device: DeviceView } | { ok: false; reason: "full" }> {
+  ): Promise<{ ok: true; device: DeviceView } | AccountRefused> {
     const device = this.#store.device ?? { ...properties, account, connectedBefore: false, removed: false };
     this.#store.put(device);
     const added = await this.#tellAccount(device, (stub) => stub.add(this.#id));
@@ -207,11 +217,32 @@ export class DeviceObject extends DurableObject<Env> {
     return this.#current()?.send(cancelFrame(command)) ?? false;
   }
 
+  /**
+   * Leaves nothing of the device and its commands, whatever they are doing: their account is being deleted. True once
+   * all is gone; a device with many commands takes several calls. Repeating it is harmless.
+   */
+  async vanish(account: string): Promise<boolean> {
+    const device = this.#store.device;
+    if (device?.account !== account) return true;
+    if (!device.removed) {
+      this.#store.put({ ...device, removed: true });
+      this.#current()?.close(CLOSE.unregistered, "The account was deleted.");
+    }
+    if (!(await this.#dispatch.vanish(DELETION_COMMANDS))) return false;
+    await this.#store.erase();
+    this.#alarmAt = null;
+    return true;
+  }
+
+  /** Nothing but that it is there. Writes nothing. */
+  answers(): void {}
+
   /** The command is being erased: it leaves the list. */
   async forget(command: string): Promise<void> {
-    if (this.#store.device === undefined) return;
+    const device = this.#store.device;
+    if (device === undefined) return;
     this.#dispatch.forget(command);
-    await this.#eraseIfOver();
+    if (device.removed) await this.#eraseIfEmpty(device);
   }
 
   /** The command has ended without the device's word. */
@@ -334,7 +365,7 @@ export class DeviceObject extends DurableObject<Env> {
       this.#store.sweep(Date.now());
       const { due } = this.#store;
       if (due !== null) await this.#wakeBy(due);
-      if (device.removed) return await this.#eraseIfOver();
+      if (device.removed) return await this.#eraseIfEmpty(device);
       const connection = this.#socket();
       if (connection === undefined) return;
       if (connection.expiresAt <= Date.now()) {
@@ -383,12 +414,27 @@ export class DeviceObject extends DurableObject<Env> {
   async #finishRemoval(device: DeviceRecord): Promise<void> {
     await this.#tellAccount(device, (stub) => stub.remove(this.#id));
     await this.#dispatch.tellRemoval();
-    await this.#eraseIfOver();
+    // Of the device itself nothing is needed any more.
+    const nobody = { name: "", manufacturer: null, model: null, publicKey: { kty: "" } };
+    this.#store.put({ ...device, ...nobody, removed: true });
+    await this.ctx.storage.deleteAlarm();
+    this.#alarmAt = null;
+    await this.#eraseIfEmpty(device);
   }
 
-  /** A device that was unregistered keeps its list until the last of its commands is erased. */
-  async #eraseIfOver(): Promise<void> {
-    if (this.#store.device?.removed === true && this.#store.isEmpty) await this.#store.erase();
+  /**
+   * The object of a device that is no more is erased with the last of its commands: until then its list is what they
+   * are found by, and some live in it.
+   */
+  async #eraseIfEmpty(device: DeviceRecord): Promise<void> {
+    if (!this.#store.isEmpty) {
+      const { due } = this.#store;
+      if (due !== null) await this.#wakeBy(due);
+      return;
+    }
+    await this.#tellAccount(device, (stub) => stub.forget(this.#id));
+    await this.#store.erase();
+    this.#alarmAt = null;
   }
 
   get #id(): string {
@@ -455,7 +501,7 @@ export class DeviceObject extends DurableObject<Env> {
   }
 
   #log(event: string, error: unknown): void {
-    console.error({ event, device: this.#id, error: String(error) });
+    logFault({ event, device: this.#id, error: String(error) });
   }
 }
 

@@ -202,11 +202,6 @@ export class DeviceStore {
     return first;
   }
 
-  /** Whether there is no command in the list. */
-  get isEmpty(): boolean {
-    return this.#storage.sql.exec("SELECT 1 FROM commands LIMIT 1").toArray().length === 0;
-  }
-
   /** Whether there is room for commands that stay. */
   get hasRoom(): boolean {
     this.#hasRoom ??= this.#storage.sql.databaseSize < RESIDENT_BYTES_TOTAL_MAX;
@@ -278,6 +273,11 @@ export class DeviceStore {
     // One more than the page tells whether there is another.
     const commands = found.slice(0, top);
     return { commands, next: found.length > top ? (commands.at(-1)?.place ?? null) : null };
+  }
+
+  /** Whether there is no command in the list. */
+  get isEmpty(): boolean {
+    return this.device === undefined || this.page(Number.MAX_SAFE_INTEGER, 1, null).commands.length === 0;
   }
 
   /** Keeps a report that its command's object could not be told, behind those kept before. */

@@ -41,6 +41,6 @@ export interface DeviceRecord extends DeviceProperties {
   account: string;
   /** Whether it has ever been connected: what tells Offline from Unknown. */
   connectedBefore: boolean;
-  /** It was unregistered, and its commands are still being told. */
+  /** It was unregistered, and its commands are still being told, or kept. */
   removed: boolean;
 }

@@ -2,6 +2,7 @@ import type { Command, EndedStatus, Intent, Order, Report } from "../command/com
 import type { CommandObject } from "../command/command-object.ts";
 import type { Claim, Delivery, Handover, Receipt, Refusal } from "../command/handover.ts";
 import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
+import { logFault } from "../operations/log.ts";
 import { objectId, reach } from "../reach.ts";
 import type { Channel } from "./connection.ts";
 import type { DeviceStore, Placed } from "./device-store.ts";
@@ -19,6 +20,8 @@ export interface Surroundings {
   store: DeviceStore;
   /** The device's open connection, if it has one: a socket, or a poll. */
   current(): Channel | undefined;
+  /** Tells the operator what a step has changed of a command. */
+  observe(before: Command | null, after: Command): void;
   /** Has the object's alarm ring at this time at the latest. */
   wakeBy(time: number): Promise<void>;
 }
@@ -45,6 +48,7 @@ export class Dispatch {
       inOrder: (id, step) => this.#inOrder(id, step),
       moveOut: (command) => this.#moveOut(command),
       give: (connection, delivery) => this.#give(connection, delivery),
+      observe: (before, after) => around.observe(before, after),
       ended: (command) => this.#forgetMemory(command.order.id, command),
       wakeBy: (time) => around.wakeBy(time),
       log: (event, error) => this.#log(event, error),
@@ -159,6 +163,8 @@ export class Dispatch {
   /** Gives a command an object of its own. */
   async #moveOut(command: Placed): Promise<void> {
     const { id } = command.order;
+    // It has vanished with its account, while this was waiting for its turn.
+    if (this.#around.store.acceptedAt(id) === undefined) return;
     const ended = await this.#command(id, (stub) => stub.begin(command));
     this.#around.store.left(id, ended);
     if (ended !== null) this.#forgetMemory(id);
@@ -233,6 +239,27 @@ export class Dispatch {
         await this.#command(id, (stub) => stub.deviceRemoved());
       else await this.#residents.apply(id, "waiting", { type: "deviceRemoved" });
     });
+  }
+
+  /** Leaves nothing of at most so many commands; false where there are more. Throws where one could not be reached. */
+  async vanish(top: number): Promise<boolean> {
+    await this.#residents.land();
+    const { id: device, store } = this.#around;
+    for (let gone = 0; gone < top && !store.isEmpty; gone += WINDOW) {
+      const { commands } = store.page(Number.MAX_SAFE_INTEGER, WINDOW, null);
+      await Promise.all(
+        commands.map(({ id }) =>
+          this.#inOrder(id, async () => {
+            const stage = store.resident(id)?.stage;
+            // Others are nowhere else.
+            if (stage === undefined || stage === "leaving")
+              await this.#command(id, (stub) => stub.vanish(device));
+            this.forget(id);
+          }),
+        ),
+      );
+    }
+    return store.isEmpty;
   }
 
   /**
@@ -369,6 +396,6 @@ export class Dispatch {
   }
 
   #log(event: string, error: unknown): void {
-    console.error({ event, device: this.#around.id, error: String(error) });
+    logFault({ event, device: this.#around.id, error: String(error) });
   }
 }

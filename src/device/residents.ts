@@ -32,6 +32,8 @@ export interface House {
   moveOut(command: Placed): Promise<void>;
   /** Writes a command to a connection; false where that did not take it. */
   give(connection: Channel, delivery: Delivery): boolean;
+  /** Tells the operator what a step has changed of a command. */
+  observe(before: Command | null, after: Command): void;
   /** A command has ended. */
   ended(command: Command): void;
   /** Has the object's alarm ring at this time at the latest. */
@@ -42,6 +44,8 @@ export interface House {
 /** A command that was handed over, while what the device says to it is gathered. */
 interface Flight {
   command: Placed;
+  /** As it was when it left. */
+  before: Placed;
   /** The wait is over: what is said from now on finds it where it lands. */
   isLanding: boolean;
   /** Ends the wait for more. */
@@ -78,6 +82,7 @@ export class Residents {
     const stage = stays ? "done" : isOver || connection ? "leaving" : "waiting";
     const place = store.add(command, stage, intent);
     if (place === undefined) return store.acceptedAt(order.id) ?? now;
+    this.#house.observe(null, command);
     if (connection) void this.#handOver({ ...command, place }, connection);
     else if (stage === "leaving") void this.#land({ ...command, place });
     return now;
@@ -130,12 +135,13 @@ export class Residents {
    * this stage any more.
    */
   apply(id: string, stage: Exclude<Stage, "leaving">, event: Event): Promise<Command | undefined> {
-    const { store, moveOut, ended } = this.#house;
+    const { store, moveOut, observe, ended } = this.#house;
     return this.#house.inOrder(id, async () => {
       const resident = store.resident(id);
       if (resident?.stage !== stage) return undefined;
       const { place } = resident.command;
       const command = settled({ ...decide(resident.command, event).command, place });
+      observe(resident.command, command);
       const isOver = hasEnded(command.state);
       if (isOver && !this.#mayStay(command)) await moveOut(command);
       else store.write({ command, stage: isOver ? "done" : stage });
@@ -181,11 +187,11 @@ export class Residents {
     const event: Event = sent ? { type: "handedOver", connection: connection.id } : { type: "deviceOffline" };
     const next = { ...decide(command, event).command, place: command.place };
     if (!sent) return await this.#land(next);
-    this.#fly(next, this.#isFull || next.postBacks !== null ? STAY_BRIEFLY_MS : STAY_MS);
+    this.#fly(next, command, this.#isFull || next.postBacks !== null ? STAY_BRIEFLY_MS : STAY_MS);
   }
 
   /** Gathers what the device says for so many milliseconds. */
-  #fly(command: Placed, milliseconds: number): void {
+  #fly(command: Placed, before: Placed, milliseconds: number): void {
     const { id, task } = command.order;
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     // Cleared: a timer that is left over keeps the object in memory, and billed.
@@ -195,9 +201,10 @@ export class Residents {
       resolve();
     };
     this.#lengthInFlight += task.payload.length;
-    const flight: Flight = { command, isLanding: false, close, done: Promise.resolve() };
+    const flight: Flight = { command, before, isLanding: false, close, done: Promise.resolve() };
     flight.done = closed.then(async () => {
       flight.isLanding = true;
+      this.#house.observe(flight.before, flight.command);
       await this.#land(flight.command);
       this.#flights.delete(id);
       this.#lengthInFlight -= task.payload.length;

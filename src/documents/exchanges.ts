@@ -139,7 +139,23 @@ const SignIn = object(
   { description: "How the web console signs people in. Both members are null where only a token will do." },
 );
 
-const Health = object({ status: { const: "ok", description: "The edge answers." } });
+const Deletion = object({
+  status: { const: "deleting" },
+  devices: { type: "integer", minimum: 0, description: "Devices that still have something." },
+});
+
+const Check = { enum: ["ok", "unreachable"] };
+
+const Health = object({
+  status: {
+    enum: ["ok", "unavailable"],
+    description: "`ok` where the edge and all that stands behind it answer.",
+  },
+  checks: object(
+    { accounts: Check, devices: Check, commands: Check, pairings: Check },
+    { description: "One object of each class, as it was at most a few seconds ago." },
+  ),
+});
 
 /** Every schema of the document but those of request bodies. */
 export const ANSWERED: Record<string, JsonSchema> = {
@@ -154,4 +170,5 @@ export const ANSWERED: Record<string, JsonSchema> = {
   jsonRpcMessage: JsonRpcMessage,
   signIn: SignIn,
   health: Health,
+  deletion: Deletion,
 };

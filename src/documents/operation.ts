@@ -7,8 +7,14 @@ import type { ParameterName } from "./parameters.ts";
 
 export type Tag = "Devices" | "Commands" | "Post-backs" | "Pairing" | "A device's side" | "Service";
 
-/** Who may: a caller whose token has this scope, the device itself, or anyone. */
-export type Access = "Device.Read" | "Device.ReadWrite" | "Device.Command" | "device" | "anyone";
+/** Who may: a caller whose token has this scope, or these, the device itself, or anyone. */
+export type Access =
+  | "Device.Read"
+  | "Device.ReadWrite"
+  | "Device.Command"
+  | "Device.ReadWrite Device.Command"
+  | "device"
+  | "anyone";
 
 export type HeaderName =
   | "Location"
@@ -46,7 +52,7 @@ export interface Operation {
   parameters?: ParameterName[];
   body?: Content[];
   answers: Record<number, Answer>;
-  /** Besides those that any request may be answered: 500 and 503. */
+  /** Besides those that any request may be answered: 429, 500 and 503. */
   errors: ErrorStatus[];
   /** It sends post-backs. */
   callsBack?: boolean;
@@ -60,6 +66,8 @@ export function accessInWords(access: Access): string {
     case "Device.ReadWrite":
     case "Device.Command":
       return `Needs a token with the scope ${access}.`;
+    case "Device.ReadWrite Device.Command":
+      return "Needs a token with both the scopes Device.ReadWrite and Device.Command.";
     case "device":
       return "Needs a token that the device has signed with its own key.";
     case "anyone":
@@ -69,7 +77,7 @@ export function accessInWords(access: Access): string {
 
 function securityOf(access: Access): Record<string, string[]>[] {
   if (access === "anyone") return [];
-  return access === "device" ? [{ device: [] }] : [{ caller: [access] }];
+  return access === "device" ? [{ device: [] }] : [{ caller: access.split(" ") }];
 }
 
 /** Headers of every answer, and those of its own. */
@@ -102,7 +110,7 @@ export function openApiOf(operation: Operation): OpenApiOperation {
       ...(answer.content && { content: contentOf(answer.content) }),
     },
   ]);
-  const refusals = ([...errors, 500, 503] as const).map((status) => [
+  const refusals = ([...errors, 429, 500, 503] as const).map((status) => [
     String(status),
     { $ref: `#/components/responses/${status}` },
   ]);

@@ -39,7 +39,7 @@ const REFUSALS: Record<ErrorCode, Refusal> = {
     message: 'The answer is JSON; accept "application/json".',
   },
   conflict: {
-    when: "The command's status does not allow it.",
+    when: "The command's status does not allow it, or the account is being deleted.",
     message: "The command has ended; there is nothing to cancel.",
   },
   requestTooLarge: {
@@ -64,8 +64,8 @@ const REFUSALS: Record<ErrorCode, Refusal> = {
     headers: ["Upgrade"],
   },
   activityLimitReached: {
-    when: "Too much at once, or a limit is reached.",
-    message: "Too many commands wait for this device. Send again when some have ended.",
+    when: "Too many requests of an address, of an account or for a device, or another limit is reached.",
+    message: "These were too many requests within a minute. Wait for as long as Retry-After says.",
     headers: ["Retry-After"],
   },
   internalServerError: {

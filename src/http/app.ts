@@ -1,6 +1,8 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { CLIENT_REQUEST_ID_LENGTH_MAX } from "../limits.ts";
+import { located } from "../operations/jurisdiction.ts";
+import { serveAccount } from "./account.ts";
 import { serveBatch } from "./batch.ts";
 import { serveCommand } from "./command.ts";
 import { serveCommands } from "./commands.ts";
@@ -9,12 +11,13 @@ import { serveDevices } from "./devices.ts";
 import { serveDocuments } from "./documents.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
+import { serveHealth } from "./health.ts";
 import { serveMessages } from "./messages.ts";
 import { servePages } from "./pages.ts";
 import { servePairings } from "./pairings.ts";
 import { canonicalPath } from "./paths.ts";
 import { servePostBackSecret } from "./post-back-secret.ts";
-import { resource } from "./resource.ts";
+import { limitByAddress } from "./rate-limits.ts";
 
 /** The edge: every request comes in here, is authenticated, and is passed to the one object it concerns. */
 export const app = new Hono<Edge>({ getPath: canonicalPath });
@@ -53,8 +56,14 @@ app.use((c, next) => {
   c.header("Access-Control-Expose-Headers", EXPOSED);
   return next();
 });
+app.use(limitByAddress);
+app.use((c, next) => {
+  c.env = located(c.env);
+  return next();
+});
 
-resource(app, "/:profile/healthz", { GET: (c) => c.json({ status: "ok" }) });
+serveHealth(app);
+serveAccount(app);
 serveDevices(app);
 serveCommands(app);
 serveCommand(app);

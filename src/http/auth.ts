@@ -1,8 +1,10 @@
 import type { Context } from "hono";
 import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import { bearerToken, KeysUnavailable, verifyJwt } from "../jwt.ts";
+import { logFault } from "../operations/log.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
+import { limitByAccount } from "./rate-limits.ts";
 import { type Bearer, VerifiedTokens } from "./verified-tokens.ts";
 
 /** Who calls: a token of the configured issuer, for this service, with the scope that the call needs. */
@@ -20,15 +22,20 @@ const verifiedTokens = new VerifiedTokens();
 /** Where each scope is contained besides itself. */
 const INCLUDED_IN: Partial<Record<Scope, Scope>> = { "Device.Read": "Device.ReadWrite" };
 
-/** Checks the caller's token. Throws 401 or 403; where nothing is configured, everyone is refused. */
-export async function authorize(c: Context<Edge>, scope: Scope): Promise<Caller> {
+/**
+ * Checks the caller's token, which needs each of these scopes. Throws 401 or 403, or 429 where the account calls too
+ * often; where nothing is configured, everyone is refused.
+ */
+export async function authorize(c: Context<Edge>, ...scopes: [Scope, ...Scope[]]): Promise<Caller> {
   const token = bearerToken(c.req.header("Authorization"));
   if (token === null) throw unauthenticated("Send a token: Authorization: Bearer <token>.", "");
   const { account, granted } = verifiedTokens.find(c.env, token) ?? (await verify(c, token));
-  const wider = INCLUDED_IN[scope];
-  if (!granted.has(scope) && (wider === undefined || !granted.has(wider))) {
-    throw new ApiError("accessDenied", `This call needs a token with the scope ${scope}.`, {
-      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${scope}"` },
+  await limitByAccount(c, account);
+  const isGranted = (scope: Scope | undefined): boolean => scope !== undefined && granted.has(scope);
+  if (!scopes.every((scope) => isGranted(scope) || isGranted(INCLUDED_IN[scope]))) {
+    const needed = scopes.join(" ");
+    throw new ApiError("accessDenied", `This call needs a token with the scope ${needed}.`, {
+      headers: { "WWW-Authenticate": `Bearer realm="appia", error="insufficient_scope", scope="${needed}"` },
     });
   }
   return { account };
@@ -38,7 +45,7 @@ async function verify(c: Context<Edge>, token: string): Promise<Bearer> {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = c.env;
   // A var that is missing altogether is as empty as "": without it, jose would not check the claim.
   if (!issuer || !audience) {
-    console.error({
+    logFault({
       event: "authNotConfigured",
       message:
         "Every call is refused. Set the vars AUTH_ISSUER and AUTH_AUDIENCE, and AUTH_JWKS or AUTH_JWKS_URL where the issuer publishes no OpenID configuration.",

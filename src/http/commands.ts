@@ -15,6 +15,7 @@ import { readIntent } from "./intent.ts";
 import { readCommand } from "./lookup.ts";
 import { readWish } from "./order.ts";
 import { readWait } from "./prefer.ts";
+import { exceedsForDevice, tooManyRequests } from "./rate-limits.ts";
 import {
   addressOf,
   contextOf,
@@ -36,7 +37,10 @@ export function serveCommands(app: Hono<Edge>): void {
       readOptions(c, []);
       const deviceId = deviceOf(c);
       const device = deviceId.toString();
+      // Counted while the body is read.
+      const tooMany = exceedsForDevice(c, device, account);
       const wish = await readWish(c);
+      if (await tooMany) throw tooManyRequests();
       const intent = await readIntent(c, wish);
       const wait = readWait(c);
       const id = c.env.COMMANDS.newUniqueId();

@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { objectId, reach } from "../reach.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, notFound } from "./errors.ts";
+import { limitByDevice } from "./rate-limits.ts";
 import { resource } from "./resource.ts";
 
 /** The device's way in: an upgrade that its own object decides on. */
@@ -12,6 +13,7 @@ export function serveConnection(app: Hono<Edge>): void {
       if (!isUpgrade && c.req.header("Authorization") === undefined) throw upgradeRequired();
       const id = objectId(c.env.DEVICES, c.req.param("device") ?? "");
       if (id === null) throw notFound();
+      await limitByDevice(c, id.toString());
       // The answer to HEAD would come without the words that are read below.
       const request = c.req.method === "HEAD" ? new Request(c.req.raw, { method: "GET" }) : c.req.raw;
       const response = await reach(c.env.DEVICES, id, (stub) => stub.fetch(request));

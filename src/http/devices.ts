@@ -1,4 +1,5 @@
 import type { Context, Hono } from "hono";
+import type { Refused } from "../account/account-object.ts";
 import { readPublicKey } from "../device/public-key.ts";
 import { DEVICES_PER_ACCOUNT_MAX, DEVICES_PER_PAGE } from "../limits.ts";
 import { objectId, reach } from "../reach.ts";
@@ -23,8 +24,10 @@ export function deviceOf(c: Context<Edge>): DurableObjectId {
   return objectId(c.env.DEVICES, c.req.param("device") ?? "") ?? raise(notFound());
 }
 
-/** The account has no room for another device. */
-export function tooManyDevices(): ApiError {
+/** The account takes no device. */
+export function noDevice({ reason }: Refused): ApiError {
+  if (reason === "deleting")
+    return new ApiError("conflict", "The account is being deleted. Wait until it is.");
   return new ApiError(
     "activityLimitReached",
     `The account has ${DEVICES_PER_ACCOUNT_MAX} devices, the most it may have. Unregister one first.`,
@@ -73,7 +76,7 @@ export function serveDevices(app: Hono<Edge>): void {
       const registered = await reach(c.env.DEVICES, id, (stub) =>
         stub.register(account, { ...properties, publicKey: read.key }),
       );
-      if (!registered.ok) throw tooManyDevices();
+      if (!registered.ok) throw noDevice(registered);
       return c.json(deviceEntity(profileOf(c), registered.device), 201, {
         Location: addressOf(c, `/me/devices/${id}`),
       });

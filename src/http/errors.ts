@@ -1,5 +1,7 @@
 import type { Context } from "hono";
 import { KeysUnavailable } from "../jwt.ts";
+import { JurisdictionUnknown } from "../operations/jurisdiction.ts";
+import { logFault } from "../operations/log.ts";
 import { Unreachable } from "../reach.ts";
 import type { Edge } from "./edge.ts";
 import { type ErrorCode, STATUS_OF } from "./error-codes.ts";
@@ -50,7 +52,12 @@ export function answerError(error: Error, c: Context<Edge>): Response {
 
 function asApiError(error: Error, requestId: string): ApiError {
   if (error instanceof ApiError) return error;
-  console.error({ event: "requestFailed", requestId, error: String(error), stack: error.stack });
+  logFault({ event: "requestFailed", requestId, error: String(error), stack: error.stack });
+  if (error instanceof JurisdictionUnknown) {
+    return new ApiError("serviceNotAvailable", "The service is not set up; its log says what to change.", {
+      headers: { "Retry-After": "60" },
+    });
+  }
   if (error instanceof KeysUnavailable) {
     return new ApiError("serviceNotAvailable", "The token issuer's keys could not be had. Try again.", {
       headers: { "Retry-After": "5" },

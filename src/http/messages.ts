@@ -8,13 +8,14 @@ import { refusalOf } from "./connection.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError, notFound } from "./errors.ts";
 import { readWait } from "./prefer.ts";
+import { limitByDevice } from "./rate-limits.ts";
 import { requireJsonAccepted, resource } from "./resource.ts";
 
 /** The device's way in without a socket: the same JSON-RPC messages, over HTTP. */
 export function serveMessages(app: Hono<Edge>): void {
   resource(app, "/:profile/devices/:device/messages", {
     GET: async (c) => {
-      const { id, token, audience } = openDevice(c);
+      const { id, token, audience } = await openDevice(c);
       requireJsonAccepted(c);
       // What is answered counts as handed over, and the answer to HEAD would drop it: it says only whether GET would do.
       if (c.req.method === "HEAD") {
@@ -28,7 +29,7 @@ export function serveMessages(app: Hono<Edge>): void {
       return c.body(`[${polled.frames.join(",")}]`, 200, { "Content-Type": "application/json" });
     },
     POST: async (c) => {
-      const { id, token, audience } = openDevice(c);
+      const { id, token, audience } = await openDevice(c);
       requireJsonAccepted(c);
       requireJsonType(c.req.header("Content-Type"));
       const body = await readText(c.req.raw.body, { bytesMax: FRAME_LENGTH_MAX });
@@ -45,11 +46,14 @@ export function serveMessages(app: Hono<Edge>): void {
   });
 }
 
-function openDevice(c: Context<Edge>): { id: DurableObjectId; token: string; audience: string } {
+async function openDevice(
+  c: Context<Edge>,
+): Promise<{ id: DurableObjectId; token: string; audience: string }> {
   const token = bearerToken(c.req.header("Authorization"));
   if (token === null)
     throw refusalOf({ status: 401, message: 'Send the device\'s token as "Authorization: Bearer …".' });
   const id = objectId(c.env.DEVICES, c.req.param("device") ?? "");
   if (id === null) throw notFound();
+  await limitByDevice(c, id.toString());
   return { id, token, audience: new URL(c.req.url).origin };
 }

@@ -5,6 +5,7 @@ import { refusePostBackUri } from "../command/post-back.ts";
 import { masterSecrets } from "../command/post-back-sender.ts";
 import { utf8Length } from "../json.ts";
 import { DAY, PAYLOAD_BYTES_MAX, RETENTION_DAYS_MAX, URI_LENGTH_MAX } from "../limits.ts";
+import { logFault } from "../operations/log.ts";
 import { schemeFault } from "../uri-schemes.ts";
 import { readBody } from "./body.ts";
 import type { Edge } from "./edge.ts";
@@ -55,7 +56,7 @@ function retentionMs({ RETENTION_DAYS: text }: Partial<Env>): number {
 function readPostBackUri(c: Context<Edge>, uri: string | null | undefined): string | null {
   if (uri === null || uri === undefined) return null;
   if (masterSecrets(c.env).length === 0) {
-    console.error({ event: "postBacksNotConfigured", message: "Set the secret POST_BACK_SECRETS." });
+    logFault({ event: "postBacksNotConfigured", message: "Set the secret POST_BACK_SECRETS." });
     throw invalid('"postBackUri" cannot be used: this service has not set up post-backs. Leave it out.');
   }
   const ownHost = new URL(c.req.url).hostname;

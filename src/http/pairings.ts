@@ -3,7 +3,6 @@ import { readPublicKey } from "../device/public-key.ts";
 import { readText } from "../json.ts";
 import {
   PAIRING_INTERVAL_SECONDS,
-  PAIRING_LIMIT_SECONDS,
   PAIRING_MS,
   PAIRING_QUESTION_BYTES_MAX,
   SECOND,
@@ -22,10 +21,11 @@ import type { PairingRequest } from "../pairing/pairing.ts";
 import { objectId, reach, Unreachable } from "../reach.ts";
 import { authorize } from "./auth.ts";
 import { readBody } from "./body.ts";
-import { tooManyDevices } from "./devices.ts";
+import { noDevice } from "./devices.ts";
 import type { Edge } from "./edge.ts";
 import { deviceEntity } from "./entities.ts";
 import { ApiError } from "./errors.ts";
+import { countEach } from "./rate-limits.ts";
 import { addressOf, contextOf, profileOf, readOptions, requireJsonAccepted, resource } from "./resource.ts";
 import { Registration } from "./schemas.ts";
 import { whereaboutsOf } from "./whereabouts.ts";
@@ -38,7 +38,7 @@ export function servePairings(app: Hono<Edge>): void {
   resource(app, "/:profile/pairings", {
     POST: async (c) => {
       const { address, network, place } = whereaboutsOf(c);
-      await count(c.env.PAIRING_REQUESTS, address);
+      await countEach(c.env.PAIRING_REQUESTS, address);
       requireJsonAccepted(c);
       readOptions(c, []);
       const { publicKey, ...properties } = await readBody(c, Registration);
@@ -99,7 +99,7 @@ export function servePairings(app: Hono<Edge>): void {
       const { id, account } = await openPairing(c);
       requireJsonAccepted(c);
       const approved = await reach(c.env.PAIRINGS, id, (stub) => stub.approve(account));
-      if (!approved.ok) throw approved.reason === "full" ? tooManyDevices() : noSuchCode();
+      if (!approved.ok) throw approved.reason === "unknown" ? noSuchCode() : noDevice(approved);
       const { device } = approved;
       return c.json(deviceEntity(profileOf(c), device), 201, {
         Location: addressOf(c, `/me/devices/${device.id}`),
@@ -111,7 +111,7 @@ export function servePairings(app: Hono<Edge>): void {
     POST: async (c) => {
       const { id, account } = await openPairing(c);
       const denied = await reach(c.env.PAIRINGS, id, (stub) => stub.deny(account));
-      if (!denied.ok) throw noSuchCode();
+      if (!denied.ok) throw denied.reason === "unknown" ? noSuchCode() : noDevice(denied);
       return c.body(null, 204);
     },
   });
@@ -213,7 +213,7 @@ async function openPairing(
   const { account } = await authorize(c, "Device.ReadWrite");
   readOptions(c, []);
   const { address, network } = whereaboutsOf(c);
-  await count(c.env.PAIRING_GUESSES, account, address);
+  await countEach(c.env.PAIRING_GUESSES, account, address);
   const letters = readUserCode(c.req.param("code") ?? "");
   if (letters === null) throw noSuchCode();
   return { account, network, letters, id: c.env.PAIRINGS.idFromName(letters) };
@@ -224,13 +224,4 @@ function noSuchCode(): ApiError {
     "itemNotFound",
     "This code is wrong, has expired or was used. Codes are good for ten minutes; the device shows a new one when asked.",
   );
-}
-
-/** Counts a request under each of these keys. Throws 429 where one of them has too many. */
-async function count(limit: RateLimit, ...keys: (string | null)[]): Promise<void> {
-  const counted = await Promise.all(keys.flatMap((key) => (key === null ? [] : [limit.limit({ key })])));
-  if (counted.every(({ success }) => success)) return;
-  throw new ApiError("activityLimitReached", "These were too many requests within a minute. Wait a minute.", {
-    headers: { "Retry-After": String(PAIRING_LIMIT_SECONDS) },
-  });
 }

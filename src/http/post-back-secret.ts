@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import { accountKey, writeSecret } from "../command/post-back.ts";
 import { masterSecrets } from "../command/post-back-sender.ts";
+import { logFault } from "../operations/log.ts";
 import { authorize } from "./auth.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
@@ -19,7 +20,7 @@ export function servePostBackSecret(app: Hono<Edge>): void {
       const keys = await Promise.all(masterSecrets(c.env).map((master) => accountKey(master, account)));
       const [secret, ...previous] = keys.map(writeSecret);
       if (secret === undefined) {
-        console.error({ event: "postBacksNotConfigured", message: "Set the secret POST_BACK_SECRETS." });
+        logFault({ event: "postBacksNotConfigured", message: "Set the secret POST_BACK_SECRETS." });
         throw new ApiError(
           "serviceNotAvailable",
           "Post-backs are not set up at this service; its log says what is missing.",

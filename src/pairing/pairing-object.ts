@@ -1,5 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Refused } from "../account/account-object.ts";
 import type { DeviceView } from "../device/device.ts";
+import { located } from "../operations/jurisdiction.ts";
 import { reach } from "../reach.ts";
 import {
   approve,
@@ -19,9 +21,6 @@ import {
 const PAIRING = "pairing";
 const UNKNOWN: Undecidable = { ok: false, reason: "unknown" };
 
-/** The account has as many devices as it may have. */
-type Full = { ok: false; reason: "full" };
-
 /** A pairing as the person who decides is told of it. Times are in milliseconds since the epoch. */
 export interface PairingView extends Pick<Pairing, "properties" | "place" | "network" | "createdAt"> {
   expiresAt: number;
@@ -35,9 +34,13 @@ export type Outcome =
 /** What one user code stands for: a device that asks to be let in, from its asking until its code is over. */
 export class PairingObject extends DurableObject<Env> {
   /** The registration under way. */
-  #registering: Promise<{ ok: true; device: DeviceView } | Full> | null = null;
+  #registering: Promise<{ ok: true; device: DeviceView } | Refused> | null = null;
   /** Not kept: writing it would cost a row for each question, and an object that was evicted has not been asked for long. */
   #pace: Pace | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, located(env));
+  }
 
   /** Begins a pairing under this code, unless it is taken. Repeating the call is harmless. */
   async begin(request: PairingRequest): Promise<{ ok: true } | { ok: false; reason: "taken" }> {
@@ -65,9 +68,10 @@ export class PairingObject extends DurableObject<Env> {
 
   /**
    * Lets the device in: it is registered with the account. Throws `Unreachable` where that broke off; the device's next
-   * question, or repeating the call, goes on with it. Where the account has no room, nothing is decided.
+   * question, or repeating the call, goes on with it. Where the account takes no device, nothing is decided.
    */
-  async approve(account: string): Promise<{ ok: true; device: DeviceView } | Full | Undecidable> {
+  async approve(account: string): Promise<{ ok: true; device: DeviceView } | Refused | Undecidable> {
+    if (!(await this.#isTold(account))) return { ok: false, reason: "deleting" };
     const pairing = this.#load();
     if (pairing === undefined) return UNKNOWN;
     const id = this.env.DEVICES.newUniqueId().toString();
@@ -84,13 +88,34 @@ export class PairingObject extends DurableObject<Env> {
   }
 
   /** Refuses the device. Repeating the call is harmless. */
-  deny(account: string): { ok: true } | Undecidable {
+  async deny(account: string): Promise<{ ok: true } | Refused | Undecidable> {
+    if (!(await this.#isTold(account))) return { ok: false, reason: "deleting" };
     const pairing = this.#load();
     if (pairing === undefined) return UNKNOWN;
     const denied = deny(pairing, account, Date.now());
     if (!denied.ok) return UNKNOWN;
     if (pairing.verdict.type === "pending") this.#put(denied.pairing);
     return { ok: true };
+  }
+
+  /**
+   * Lets the account know of a pairing that it may decide: a verdict names it, and is to go with it. False where the
+   * account is being deleted.
+   */
+  async #isTold(account: string): Promise<boolean> {
+    const pairing = this.#load();
+    if (pairing === undefined || !isOpen(pairing, Date.now())) return true;
+    const { ACCOUNTS: accounts } = this.env;
+    return await reach(accounts, accounts.idFromString(account), (stub) =>
+      stub.decides(this.ctx.id.toString(), erasureOf(pairing)),
+    );
+  }
+
+  /** Leaves nothing of a pairing that this account has decided: the account is being deleted. */
+  async vanish(account: string): Promise<void> {
+    const verdict = this.#load()?.verdict;
+    if (verdict !== undefined && verdict.type !== "pending" && verdict.account === account)
+      await this.ctx.storage.deleteAll();
   }
 
   // ---- For the device ----
@@ -121,6 +146,9 @@ export class PairingObject extends DurableObject<Env> {
     }
   }
 
+  /** Nothing but that it is there. Writes nothing. */
+  answers(): void {}
+
   override async alarm(): Promise<void> {
     const pairing = this.#load();
     // A code that was over and given to another has set its own alarm.
@@ -130,14 +158,14 @@ export class PairingObject extends DurableObject<Env> {
   }
 
   /** Registers the device of an approved pairing, once however many ask for it meanwhile. */
-  #register(): Promise<{ ok: true; device: DeviceView } | Full> {
+  #register(): Promise<{ ok: true; device: DeviceView } | Refused> {
     this.#registering ??= this.#registerOnce().finally(() => {
       this.#registering = null;
     });
     return this.#registering;
   }
 
-  async #registerOnce(): Promise<{ ok: true; device: DeviceView } | Full> {
+  async #registerOnce(): Promise<{ ok: true; device: DeviceView } | Refused> {
     const pairing = this.#load();
     if (pairing?.verdict.type !== "approved") throw new Error("Only what was approved is registered.");
     const { verdict, properties } = pairing;

@@ -143,6 +143,8 @@ export class ActingService {
   publicKey: JWK | null = null;
   /** What a handshake and a plain GET are refused with, whatever the token: 404, or a failure. */
   refusesWith: number | null = null;
+  /** Seconds after which it says that one may come again. */
+  retryAfter: number | null = null;
   /** Refuses handshakes only, as a proxy on the way might. */
   refusesHandshakes: boolean = false;
   /** Handshakes are answered when this has resolved. */
@@ -245,7 +247,10 @@ export class ActingService {
       return;
     }
     if (this.refusesWith !== null) {
-      response.writeHead(this.refusesWith).end(JSON.stringify({ error: { message: "No such device." } }));
+      const headers = this.retryAfter === null ? {} : { "Retry-After": String(this.retryAfter) };
+      response
+        .writeHead(this.refusesWith, headers)
+        .end(JSON.stringify({ error: { message: "No such device." } }));
       return;
     }
     const token = request.headers.authorization?.replace("Bearer ", "") ?? "";

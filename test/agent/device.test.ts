@@ -45,6 +45,17 @@ describe("connecting", () => {
     await device.connected();
   });
 
+  test("a service that is asked too often is left alone for as long as it says", async () => {
+    const { device, service, told, clock } = await stage();
+    service.refusesWith = 429;
+    service.retryAfter = 60;
+    device.start();
+    expect(await told("disconnected")).toMatchObject({ retryInMs: 60_250 });
+    service.refusesWith = null;
+    clock.advance(60_250);
+    await device.connected();
+  });
+
   test("a service that does not accept the key says so, and is tried again", async () => {
     const { device, service, told, clock } = await stage();
     const { publicKey } = service;

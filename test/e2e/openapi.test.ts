@@ -64,7 +64,7 @@ const NOWHERE = "0".repeat(64);
 describe("what the service answers is what is described:", () => {
   story(
     "devices",
-    ["listDevices", "registerDevice", "getDevice", "renameDevice", "unregisterDevice"],
+    ["listDevices", "registerDevice", "getDevice", "renameDevice", "unregisterDevice", "deleteAccount"],
     async (api) => {
       const { deviceId } = await registered(api);
       await registered(api);
@@ -74,6 +74,7 @@ describe("what the service answers is what is described:", () => {
       await api.calls("getDevice", { deviceId, "client-request-id": "mine" });
       await api.calls("renameDevice", { deviceId }, { body: { name: "Old" } });
       await api.calls("unregisterDevice", { deviceId });
+      expect((await api.calls("deleteAccount")).status).toBe(204);
     },
   );
 

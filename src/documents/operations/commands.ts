@@ -45,7 +45,7 @@ export const COMMAND_OPERATIONS: readonly Operation[] = [
         content: [{ schema: "command", example: COMMAND }],
       },
     },
-    errors: [400, 401, 403, 404, 406, 413, 415, 422, 429],
+    errors: [400, 401, 403, 404, 406, 413, 415, 422],
     callsBack: true,
   },
   {

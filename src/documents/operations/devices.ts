@@ -61,7 +61,7 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
         content: [{ schema: "device", example: { ...DEVICE, status: "Unknown" } }],
       },
     },
-    errors: [400, 401, 403, 406, 413, 415, 429],
+    errors: [400, 401, 403, 406, 409, 413, 415],
   },
   {
     method: "get",
@@ -141,7 +141,7 @@ export const PAIRING_OPERATIONS: readonly Operation[] = [
         ],
       },
     },
-    errors: [400, 406, 413, 415, 429],
+    errors: [400, 406, 413, 415],
   },
   {
     method: "post",
@@ -212,7 +212,7 @@ export const PAIRING_OPERATIONS: readonly Operation[] = [
         ],
       },
     },
-    errors: [400, 401, 403, 404, 406, 429],
+    errors: [400, 401, 403, 404, 406],
   },
   {
     method: "post",
@@ -230,7 +230,7 @@ export const PAIRING_OPERATIONS: readonly Operation[] = [
         content: [{ schema: "device", example: { ...DEVICE, status: "Unknown" } }],
       },
     },
-    errors: [400, 401, 403, 404, 406, 429],
+    errors: [400, 401, 403, 404, 406, 409],
   },
   {
     method: "post",
@@ -242,6 +242,6 @@ export const PAIRING_OPERATIONS: readonly Operation[] = [
     access: "Device.ReadWrite",
     parameters: ["userCode"],
     answers: { 204: { description: "It is refused." } },
-    errors: [400, 401, 403, 404, 429],
+    errors: [400, 401, 403, 404, 409],
   },
 ];

@@ -1,4 +1,4 @@
-import { BATCH_MESSAGES_MAX, BATCH_PARTS_MAX, WAIT_SECONDS_MAX } from "../../limits.ts";
+import { BATCH_MESSAGES_MAX, BATCH_PARTS_MAX, HEALTH_MS, SECOND, WAIT_SECONDS_MAX } from "../../limits.ts";
 import { COMMAND_ID_EXAMPLE } from "../entities.ts";
 import type { Operation } from "../operation.ts";
 
@@ -46,7 +46,7 @@ export const DEVICE_SIDE_OPERATIONS: readonly Operation[] = [
         content: [{ schema: "jsonRpcMessage", isList: true, example: [DELIVERY] }],
       },
     },
-    errors: [401, 404, 406, 429],
+    errors: [401, 404, 406],
   },
   {
     method: "post",
@@ -70,9 +70,11 @@ export const DEVICE_SIDE_OPERATIONS: readonly Operation[] = [
       },
       204: { description: "It was heard, and asks for no response." },
     },
-    errors: [400, 401, 404, 406, 413, 415, 429],
+    errors: [400, 401, 404, 406, 413, 415],
   },
 ];
+
+const HEALTHY = { accounts: "ok", devices: "ok", commands: "ok", pairings: "ok" };
 
 export const SERVICE_OPERATIONS: readonly Operation[] = [
   {
@@ -118,6 +120,24 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
     errors: [400, 406, 413, 415],
   },
   {
+    method: "delete",
+    path: "/me",
+    id: "deleteAccount",
+    tag: "Service",
+    summary: "Delete the account",
+    description: `Deletes all that there is of the account: its devices, whose connections are closed, and all their commands with their payloads and histories, whatever they are doing. It cannot be undone. Until it is done no device is registered (409); commands that are sent meanwhile are deleted, too.`,
+    access: "Device.ReadWrite Device.Command",
+    answers: {
+      202: {
+        description: "It goes on by itself; asking again tells how far it is.",
+        headers: ["Retry-After"],
+        content: [{ schema: "deletion", example: { status: "deleting", devices: 3 } }],
+      },
+      204: { description: "Nothing is left." },
+    },
+    errors: [400, 401, 403, 406],
+  },
+  {
     method: "get",
     path: "/$metadata",
     id: "getMetadata",
@@ -152,10 +172,23 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
     id: "getHealth",
     tag: "Service",
     summary: "Ask whether the service lives",
-    description: "The edge answers; no object is asked.",
+    description: `The edge answers, and says whether its objects do; it asks them every ${HEALTH_MS / SECOND} seconds at most.`,
     access: "anyone",
     answers: {
-      200: { description: "It lives.", content: [{ schema: "health", example: { status: "ok" } }] },
+      200: {
+        description: "It lives.",
+        content: [{ schema: "health", example: { status: "ok", checks: HEALTHY } }],
+      },
+      503: {
+        description: "A part of it does not answer.",
+        headers: ["Retry-After"],
+        content: [
+          {
+            schema: "health",
+            example: { status: "unavailable", checks: { ...HEALTHY, devices: "unreachable" } },
+          },
+        ],
+      },
     },
     errors: [405],
   },

@@ -96,8 +96,14 @@ export class Dispatch {
     const newcomer = this.#around.store.newcomer(id);
     if (newcomer === undefined) return null;
     if (newcomer.stage !== "leaving") return introductionOf(newcomer);
-    await this.introduce(newcomer);
+    await this.#introduceLost(newcomer);
     return null;
+  }
+
+  /** Introduces a command that was being handed over when memory was lost: nobody knows whether the device has it. */
+  async #introduceLost(newcomer: Newcomer, ...happened: Happening[]): Promise<void> {
+    const lost: Event = { type: "handoverLost", chance: Math.random() };
+    await this.introduce(newcomer, { event: lost, at: Date.now() }, ...happened);
   }
 
   /** Introduces a command to its own object, with what has happened to it. Throws where that cannot be reached. */
@@ -169,7 +175,9 @@ export class Dispatch {
     for (;;) {
       const newcomer = this.#around.store.overdue(now);
       if (newcomer === undefined) return;
-      await this.introduce(newcomer, { event: { type: "woke" }, at: now });
+      const woke: Happening = { event: { type: "woke" }, at: now };
+      if (newcomer.stage === "leaving") await this.#introduceLost(newcomer, woke);
+      else await this.introduce(newcomer, woke);
     }
   }
 
@@ -261,8 +269,7 @@ export class Dispatch {
     try {
       const newcomer = this.#around.store.newcomer(id);
       if (newcomer !== undefined && newcomer.stage !== "leaving") return { type: "newcomer" };
-      // What became of its last hand-over is not known any more.
-      if (newcomer !== undefined) await this.introduce(newcomer);
+      if (newcomer !== undefined) await this.#introduceLost(newcomer);
       return await this.#command(id, (stub) => stub.claim(connection.id));
     } catch (error) {
       this.#log("claimFailed", error);

@@ -213,7 +213,8 @@ export class Lifecycle {
     for (let left = milliseconds; left > 0; left = until - Date.now()) {
       const command = this.load();
       if (command === undefined || hasEnded(command.state)) return;
-      await this.watchers.change(left);
+      // The time was waited for, whatever a clock that was put back says is left of it.
+      if (!(await this.watchers.change(Math.min(left, milliseconds)))) return;
     }
   }
 

@@ -92,18 +92,31 @@ export class Dispatch {
 
   /** A command that only this object knows, if it is one; one that is being handed over is introduced instead. */
   async newcomer(id: string): Promise<Introduction | null> {
-    await this.#newcomers.flush(id);
     const newcomer = this.#around.store.newcomer(id);
     if (newcomer === undefined) return null;
     if (newcomer.stage !== "leaving") return introductionOf(newcomer);
-    await this.#introduceLost(newcomer);
+    await this.#introduceLeaving(newcomer);
     return null;
   }
 
-  /** Introduces a command that was being handed over when memory was lost: nobody knows whether the device has it. */
-  async #introduceLost(newcomer: Newcomer, ...happened: Happening[]): Promise<void> {
+  /** Introduces a command that only this object knows, if it is one. */
+  async introduceNewcomer(id: string): Promise<void> {
+    const newcomer = this.#around.store.newcomer(id);
+    if (newcomer === undefined) return;
+    if (newcomer.stage === "leaving") await this.#introduceLeaving(newcomer);
+    else await this.introduce(newcomer);
+  }
+
+  /**
+   * Introduces a command that is being handed over. Where memory of that was lost nobody knows whether the device has
+   * it; elsewhere what happens to it is being gathered, and would be lost to a second introduction.
+   */
+  async #introduceLeaving(newcomer: Newcomer, ...happened: Happening[]): Promise<void> {
+    const { id } = newcomer.order;
+    await this.#newcomers.flush(id);
+    if (this.#around.store.newcomer(id) === undefined) return;
     const lost: Event = { type: "handoverLost", chance: Math.random() };
-    await this.introduce(newcomer, { event: lost, at: Date.now() }, ...happened);
+    await this.introduce(newcomer, { event: lost, at: happened[0]?.at ?? Date.now() }, ...happened);
   }
 
   /** Introduces a command to its own object, with what has happened to it. Throws where that cannot be reached. */
@@ -176,7 +189,7 @@ export class Dispatch {
       const newcomer = this.#around.store.overdue(now);
       if (newcomer === undefined) return;
       const woke: Happening = { event: { type: "woke" }, at: now };
-      if (newcomer.stage === "leaving") await this.#introduceLost(newcomer, woke);
+      if (newcomer.stage === "leaving") await this.#introduceLeaving(newcomer, woke);
       else await this.introduce(newcomer, woke);
     }
   }
@@ -269,7 +282,7 @@ export class Dispatch {
     try {
       const newcomer = this.#around.store.newcomer(id);
       if (newcomer !== undefined && newcomer.stage !== "leaving") return { type: "newcomer" };
-      if (newcomer !== undefined) await this.#introduceLost(newcomer);
+      if (newcomer !== undefined) await this.#introduceLeaving(newcomer);
       return await this.#command(id, (stub) => stub.claim(connection.id));
     } catch (error) {
       this.#log("claimFailed", error);
@@ -304,6 +317,13 @@ export class Dispatch {
   /** Hands a command over that has no object of its own yet; false where it has one by now, and must be asked. */
   async #meet(id: string, connection: Channel): Promise<boolean> {
     const { store } = this.#around;
+    const introduction = this.#underWay.get(id);
+    if (introduction !== undefined) {
+      // Somebody has asked for it meanwhile, and it is being introduced: once it is, its own object is to be asked.
+      await introduction.catch(() => undefined);
+      const claim = await this.#claim(id, connection);
+      return claim !== undefined && (await this.#follow(claim, id, connection));
+    }
     const newcomer = store.newcomer(id);
     if (newcomer === undefined || newcomer.stage === "leaving") return !store.open.has(id);
     if (!connection.isOpen) return true;

@@ -14,6 +14,9 @@ const SLACK_MS = 15 * SECOND;
 /** Kills after which plain devices are not cancelled any more: what they answered may be lost, and counts a minute later. */
 const CANCELS_PLAIN = 6;
 
+/** Milliseconds between two words on how far the rest is. */
+const REST_SAID_MS = 10 * SECOND;
+
 /** What came of the kills. */
 export interface Outcome {
   findings: Findings;
@@ -37,8 +40,8 @@ export async function killsUnderLoad(
   const chance = new Chance(seed);
   const findings = new Findings(INVARIANTS);
   const service = await Service.start(bundle);
-  const receiver = await Receiver.start(mostly(chance.fork()));
   const caller = await service.caller();
+  const receiver = await Receiver.start(await caller.postBackSecret(), mostly(chance.fork()));
   const devices = await fleet(service, caller, chance);
   try {
     for (const device of devices) device.start();
@@ -63,7 +66,7 @@ export async function killsUnderLoad(
     await Promise.all(absences);
     say("coming to rest");
     await load.stop();
-    await comesToRest(load, receiver);
+    await comesToRest(load, receiver, say);
     say("examining");
     const ends = await examine({ load, caller, devices, receiver, findings });
     return { findings, kills, ends, met: metBy(load, devices, receiver) };
@@ -105,14 +108,14 @@ async function comesAndGoes(device: LoadedDevice, chance: Chance, end: AbortSign
 }
 
 /** Waits until every command has ended and every receiver was told, or their time is over. */
-async function comesToRest(load: Load, receiver: Receiver): Promise<void> {
+async function comesToRest(load: Load, receiver: Receiver, say: (words: string) => void): Promise<void> {
   const begun = performance.now();
   const timesMs = (DELIVERY_SECONDS + EXECUTION_SECONDS) * SECOND + SLACK_MS;
   const isLate = (ms: number): boolean => performance.now() - begun > ms;
   let left = load.orders.flatMap((order) =>
     order.erased ? [] : [...order.ids].map((id) => ({ order, id, isOver: false })),
   );
-  for (;;) {
+  for (let toldAt = begun; ; ) {
     await each(left, async (entry) => {
       const { order, id } = entry;
       if (!hasEnded(await load.read(order, id).catch(() => ({ status: "requesting" as const })))) {
@@ -124,6 +127,10 @@ async function comesToRest(load: Load, receiver: Receiver): Promise<void> {
     });
     left = left.filter(({ isOver }) => !isOver);
     if (left.length === 0) return;
+    if (performance.now() - toldAt > REST_SAID_MS) {
+      toldAt = performance.now();
+      say(`${left.length} commands are still to end, or to be told of`);
+    }
     await pause(500);
   }
 }

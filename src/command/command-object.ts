@@ -105,11 +105,12 @@ export class CommandObject extends DurableObject<Env> {
 
   // ---- For its device's object ----
 
-  /** The device's object introduces the command, and learns whether it has ended. Repeating it is harmless. */
-  begin(introduction: Introduction): Promise<EndedStatus | null> {
+  /** The device's object introduces the command, and learns whether it has ended, or is no more. Repeating it is harmless. */
+  begin(introduction: Introduction): Promise<EndedStatus | "erased" | null> {
     return this.#life.inTurn(async () => {
-      const { state } = this.#life.begin(introduction);
-      return hasEnded(state) ? state.status : null;
+      const command = this.#life.begin(introduction);
+      if (command === null) return "erased";
+      return hasEnded(command.state) ? command.state.status : null;
     });
   }
 

@@ -25,6 +25,8 @@ export class Lifecycle {
   #alarmAt: number | null | undefined;
   #isRinging = false;
   #turn: Promise<unknown> = Promise.resolve();
+  /** It was erased lately: an introduction that was on its way meanwhile must not bring it back. */
+  #isErased = false;
   /** A post-back is on its way. */
   #posting = false;
 
@@ -33,10 +35,11 @@ export class Lifecycle {
     this.#env = env;
   }
 
-  /** The command is introduced by its device's object. One that is known already stays as it is. */
-  begin(introduction: Introduction): Command {
+  /** The command is introduced by its device's object. One that is known already stays as it is; null where it is erased. */
+  begin(introduction: Introduction): Command | null {
     const standing = this.load();
     if (standing !== undefined) return standing;
+    if (this.#isErased) return null;
     const { command, effects } = introduced(introduction);
     this.#commit(command);
     this.#postIfOwed(effects);
@@ -229,6 +232,7 @@ export class Lifecycle {
   async erase(): Promise<void> {
     await this.#ctx.storage.deleteAll();
     this.#command = undefined;
+    this.#isErased = true;
     this.#alarmAt = null;
     this.watchers.notify();
   }

@@ -166,6 +166,7 @@ export class Dispatch {
     const { id } = introduction.order;
     const ended = await this.#command(id, (stub) => stub.begin(introduction));
     if (ended === null) this.#around.store.left(id);
+    else if (ended === "erased") this.forget(id, introduction.place);
     else this.end(id, ended);
   }
 

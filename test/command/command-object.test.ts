@@ -194,6 +194,19 @@ describe("a crash between a command and its device's list", () => {
     expect(await filtered()).toBe(1);
   });
 
+  test("an introduction that arrives after the command was erased does not bring it back", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, LAUNCH_URI);
+    await api.request("POST", `/v1.0${command}/cancel`);
+    const { order, createdAt: acceptedAt } = await runInDurableObject(objectOf(command), (_, { storage }) => {
+      return storage.kv.get<Command>("command") as Command;
+    });
+    expect((await api.request("DELETE", `/v1.0${command}`)).status).toBe(204);
+    await objectOf(command).begin({ order, acceptedAt, place: 1, happened: [] });
+    expect((await api.get(`/v1.0${command}`)).status).toBe(404);
+  });
+
   test("a claim that came to nothing leaves the command as unseen as it was", async () => {
     const api = new Api();
     const device = await Device.registered(api);

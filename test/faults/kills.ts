@@ -14,6 +14,8 @@ const SLACK_MS = 15 * SECOND;
 /** Kills after which plain devices are not cancelled any more: what they answered may be lost, and counts a minute later. */
 const CANCELS_PLAIN = 6;
 
+/** Milliseconds after which a service that answers nobody is killed all the same. */
+const IDLE_MS_MAX = 3 * SECOND;
 /** Milliseconds between two words on how far the rest is. */
 const REST_SAID_MS = 10 * SECOND;
 
@@ -54,7 +56,8 @@ export async function killsUnderLoad(
     for (let killed = 0; killed < kills; killed++) {
       load.cancelsPlain = killed < Math.max(CANCELS_PLAIN, kills - 60);
       // Now and then at once again, in the middle of coming back.
-      await pause(chance.is(0.15) ? chance.next() * 150 : 150 + chance.next() * 900);
+      if (chance.is(0.15)) await pause(chance.next() * 150);
+      else await underWay(load, chance);
       await service.workerd.kill();
       await service.workerd.restart();
       for (const device of devices)
@@ -75,6 +78,14 @@ export async function killsUnderLoad(
     receiver.stop();
     await service.workerd.stop();
   }
+}
+
+/** Resolves at a moment of chance, when the service has done something since it came back: a busy machine is slow at that. */
+async function underWay(load: Load, chance: Chance): Promise<void> {
+  const answers = load.answered + chance.between(5, 40);
+  await pause(chance.next() * 600);
+  const begun = performance.now();
+  while (load.answered < answers && performance.now() - begun < IDLE_MS_MAX) await pause(5);
 }
 
 async function fleet(

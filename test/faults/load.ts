@@ -45,6 +45,8 @@ export class Load {
   readonly #findings: Findings;
   readonly #underWay = new Set<Promise<void>>();
   #isSending = true;
+  /** Calls that were answered so far. */
+  answered = 0;
   /** Plain devices are cancelled only at first: one that lost its answer to a kill is waited for a minute. */
   cancelsPlain = true;
 
@@ -89,6 +91,7 @@ export class Load {
     for (;;) {
       try {
         const value = await within(call());
+        this.answered++;
         this.#findings.check("answers", null);
         return value;
       } catch (error) {

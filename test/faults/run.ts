@@ -118,4 +118,6 @@ async function main(): Promise<number> {
   }
 }
 
+// Ended from outside, it leaves no process behind.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 process.exitCode = await main();

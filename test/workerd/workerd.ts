@@ -19,6 +19,12 @@ const SAID_LENGTH_MAX = 200_000;
  */
 const SERVE = `ulimit -n 500000 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$0" "$@"`;
 
+/** The processes that run: none outlives the one that started it. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export interface WorkerdOptions extends Bundle {
   /** The folder of its storage; one that is gone with `stop` where none is named. */
   storage?: string;
@@ -78,6 +84,8 @@ export class Workerd {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     this.#process = child;
+    running.add(child);
+    child.once("close", () => running.delete(child));
     for (const stream of [child.stdout, child.stderr])
       stream?.on("data", (data: Buffer) => {
         this.#said = (this.#said + data.toString()).slice(-SAID_LENGTH_MAX);

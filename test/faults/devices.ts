@@ -66,6 +66,11 @@ export class LibraryDevice implements LoadedDevice {
     await this.#device.stop();
   }
 
+  /** Resolves when it is connected, and knows it. */
+  async connected(): Promise<void> {
+    await this.#device.connected();
+  }
+
   /** The service is there again: an own backoff of up to a minute would keep the device away from most kills. */
   wake(): void {
     this.#device.wake();

@@ -57,9 +57,7 @@ export const halfOpen: Scenario = {
     const device = new LibraryDevice("Asleep", origin, await caller.registers("Asleep"), "socket");
     device.start();
     try {
-      await eventually("The device was to be online", async () => {
-        return (await caller.device(device.id)).status === "Online";
-      });
+      await device.connected();
       line.freezes();
       const begun = performance.now();
       const payload = { uri: "https://example.com/", label: "asleep", act: "quick", ms: 0 };

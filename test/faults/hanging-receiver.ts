@@ -25,9 +25,7 @@ export const hangingReceiver: Scenario = {
       payload: { label: "told", act: "quick", ms: 0 },
     };
     try {
-      await eventually("The device was to be online", async () => {
-        return (await caller.device(device.id)).status === "Online";
-      });
+      await device.connected();
       const { id } = await caller.send(device.id, { ...order, postBackUri: receiver.uri("/told") });
       const told = await eventually("The receiver was to be asked", () => receiver.received.get("/told"));
       let slowest = 0;

@@ -82,11 +82,12 @@ export class CommandObject extends DurableObject<Env> {
 
   // ---- For its device's object ----
 
-  /** The command moves in; its device's object learns whether it has ended. Repeating it is harmless. */
-  begin(command: Command): Promise<EndedStatus | null> {
+  /** The command moves in; its device's object learns whether it has ended, or is no more. Repeating it is harmless. */
+  begin(command: Command): Promise<EndedStatus | "erased" | null> {
     return this.#life.inTurn(async () => {
-      const { state } = this.#life.begin(command);
-      return hasEnded(state) ? state.status : null;
+      const standing = this.#life.begin(command);
+      if (standing === null) return "erased";
+      return hasEnded(standing.state) ? standing.state.status : null;
     });
   }
 

@@ -27,6 +27,8 @@ export class Lifecycle {
   #alarmAt: number | null | undefined;
   #isRinging = false;
   #turn: Promise<unknown> = Promise.resolve();
+  /** It was erased lately: an introduction that was on its way meanwhile must not bring it back. */
+  #isErased = false;
   /** A post-back is on its way. */
   #posting = false;
 
@@ -35,10 +37,11 @@ export class Lifecycle {
     this.#env = env;
   }
 
-  /** The command moves in from its device's list. One that is known already stays as it is. */
-  begin(command: Command): Command {
+  /** The command moves in from its device's list. One that is known already stays as it is; null where it is erased. */
+  begin(command: Command): Command | null {
     const standing = this.load();
     if (standing !== undefined) return standing;
+    if (this.#isErased) return null;
     // What it was before, its device's object has told already.
     this.#commit(command, command);
     this.#postIf(nextOwed(command) !== undefined);
@@ -197,7 +200,8 @@ export class Lifecycle {
     for (let left = milliseconds; left > 0; left = until - Date.now()) {
       const command = this.load();
       if (command === undefined || hasEnded(command.state)) return;
-      await this.watchers.change(left);
+      // The time was waited for, whatever a clock that was put back says is left of it.
+      if (!(await this.watchers.change(Math.min(left, milliseconds)))) return;
     }
   }
 
@@ -213,6 +217,7 @@ export class Lifecycle {
     observe(this.#env, this.#command ?? null, null);
     await this.#ctx.storage.deleteAll();
     this.#command = undefined;
+    this.#isErased = true;
     this.#alarmAt = null;
     this.watchers.notify();
   }

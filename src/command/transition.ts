@@ -39,6 +39,8 @@ export type Event =
   | { type: "queued" }
   /** The device's object could not be asked. */
   | { type: "offerFailed"; chance: number }
+  /** The device's object was handing it over and crashed: the device may have it. */
+  | { type: "handoverLost"; chance: number }
   /** The device has this connection now, and asks what it should have. */
   | { type: "deviceOnline"; connection: string; chance: number }
   /** The socket took it. */
@@ -118,6 +120,15 @@ function live(command: Command, event: Exclude<Event, { type: "postBackTried" }>
             now,
             event.chance,
             "The device's object could not be reached.",
+          )
+        : unchanged(command);
+    case "handoverLost":
+      return awaitsOffer(state)
+        ? attemptLost(
+            { ...command, attempts: command.attempts + 1 },
+            now,
+            event.chance,
+            "The service broke off while handing it over.",
           )
         : unchanged(command);
     case "deviceOnline":

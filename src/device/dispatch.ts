@@ -166,6 +166,7 @@ export class Dispatch {
     // It has vanished with its account, while this was waiting for its turn.
     if (this.#around.store.acceptedAt(id) === undefined) return;
     const ended = await this.#command(id, (stub) => stub.begin(command));
+    if (ended === "erased") return this.forget(id);
     this.#around.store.left(id, ended);
     if (ended !== null) this.#forgetMemory(id);
   }
@@ -291,6 +292,8 @@ export class Dispatch {
   /** What a command wants of a connection; undefined where its object could not be reached. */
   async #claim(id: string, connection: Channel): Promise<Claim | undefined> {
     try {
+      // It may be moving out: then its own object is asked.
+      await this.#underWay.get(id)?.catch(() => undefined);
       // It was given to this connection a moment ago.
       if (this.#residents.isInFlight(id)) return { type: "nothing" };
       // Where it was leaving when memory was lost, its own object knows what to do.
@@ -306,7 +309,7 @@ export class Dispatch {
   #follow(claim: Claim, id: string, connection: Channel): Promise<boolean> {
     switch (claim.type) {
       case "resident":
-        return Promise.resolve(this.#meet(id, connection));
+        return this.#meet(id, connection);
       case "deliver":
         return this.#give(connection, claim.delivery)
           ? this.#tell(id, (stub) => stub.handedOver(connection.id))
@@ -325,12 +328,16 @@ export class Dispatch {
     return Promise.resolve(true);
   }
 
-  /** Hands a resident over; false where it has moved out meanwhile, and must be asked. */
-  #meet(id: string, connection: Channel): boolean {
+  /** Hands a resident over; where it has moved out meanwhile, or is about to, it is asked again. */
+  async #meet(id: string, connection: Channel): Promise<boolean> {
     const { store } = this.#around;
+    if (!connection.isOpen || !store.open.has(id)) return true;
     const resident = store.resident(id);
-    if (resident?.stage !== "waiting") return !store.open.has(id) || this.#residents.isInFlight(id);
-    if (connection.isOpen) this.#residents.meet(resident, connection);
+    if (resident?.stage !== "waiting" || this.#underWay.has(id)) {
+      const claim = await this.#claim(id, connection);
+      return claim !== undefined && (await this.#follow(claim, id, connection));
+    }
+    this.#residents.meet(resident, connection);
     return true;
   }
 

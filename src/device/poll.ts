@@ -101,18 +101,24 @@ export class Polls {
 
   /** How the device was when it was last heard of; undefined where that is too long ago to say. */
   get presence(): Presence | undefined {
-    return Date.now() - this.#heardAt < POLL_PRESENCE_MS ? this.#presence : undefined;
+    return this.#sinceHeard < POLL_PRESENCE_MS ? this.#presence : undefined;
   }
 
   set presence(presence: Presence) {
     this.#presence = presence;
   }
 
+  /** Milliseconds since the device was heard of; where the clock was put back nobody knows how many, and it counts as long. */
+  get #sinceHeard(): number {
+    const since = Date.now() - this.#heardAt;
+    return since < 0 ? Number.POSITIVE_INFINITY : since;
+  }
+
   /** Resolves when a device that is between two polls asks again, or is not expected any more; at once for any other. */
   async whenBack(): Promise<void> {
     // A poll that has been filled takes no more, and is followed by another.
     while (this.open === undefined) {
-      const since = this.#poll === undefined ? Date.now() - this.#heardAt : 0;
+      const since = this.#poll === undefined ? this.#sinceHeard : 0;
       if (since >= POLL_GAP_MS) return;
       await Promise.race([this.#asked.promise, scheduler.wait(POLL_GAP_MS - since)]);
     }

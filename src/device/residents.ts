@@ -120,12 +120,20 @@ export class Residents {
     return undefined;
   }
 
-  /** Gives one an object of its own; false where it is not at this stage any more. */
-  moveOut(id: string, stage: Stage): Promise<boolean> {
+  /**
+   * Gives one an object of its own; false where it is not at this stage any more. Of one that was being handed over
+   * when memory was lost nobody knows whether the device has it: that attempt counts as lost.
+   */
+  moveOut(id: string, stage: "waiting" | "leaving"): Promise<boolean> {
     return this.#house.inOrder(id, async () => {
       const resident = this.#house.store.resident(id);
       if (resident?.stage !== stage) return false;
-      await this.#house.moveOut(resident.command);
+      const { command } = resident;
+      const event: Event = { type: "handoverLost", chance: Math.random() };
+      const next =
+        stage === "leaving" ? settled({ ...decide(command, event).command, place: command.place }) : command;
+      this.#house.observe(command, next);
+      await this.#house.moveOut(next);
       return true;
     });
   }

@@ -62,6 +62,7 @@ export const EVENTS = {
   deviceOffline: { type: "deviceOffline" },
   queued: { type: "queued" },
   offerFailed: { type: "offerFailed", chance: 0.5 },
+  handoverLost: { type: "handoverLost", chance: 0.5 },
   "deviceOnline on the same connection": { type: "deviceOnline", connection: "one", chance: 0.5 },
   "deviceOnline on another connection": { type: "deviceOnline", connection: "two", chance: 0.5 },
   handedOver: { type: "handedOver", connection: "two" },

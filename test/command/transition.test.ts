@@ -29,6 +29,7 @@ const TABLE: Record<EventName, readonly string[]> = {
   "deviceOffline":                       ["requesting", ".", ".", ".", "retry", ".", "."],
   "queued":                              ["requesting", ".", ".", ".", "retry", ".", "."],
   "offerFailed":                         ["retry", ".", ".", ".", "retry", ".", "."],
+  "handoverLost":                        ["retry", ".", ".", ".", "retry", ".", "."],
   "deviceOnline on the same connection": [".", ".", ".", ".", ".", ".", "."],
   "deviceOnline on another connection":  [".", "retry", ".", ".", ".", ".", "."],
   "handedOver":                          ["sentToTarget", ".", ".", ".", "sentToTarget", "cancel", "cancelling"],

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Answer, APP_SERVICE, Api, Device, LAUNCH_URI } from "../stage.ts";
@@ -48,6 +48,31 @@ describe("cancelling", () => {
       expect((await api.statusesOf(command)).slice(-3)).toEqual(["cancel", "cancelling", "canceled"]);
     },
   );
+
+  test("one whose hand-over was cut off by a crash asks the device, which may have it", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, LAUNCH_URI);
+    const object = env.DEVICES.get(env.DEVICES.idFromString(device.id));
+    // What a crash leaves behind: it was on its way to a socket, and nobody knows whether that took it.
+    await runInDurableObject(object, (_, { storage }) => {
+      storage.sql.exec("UPDATE commands SET stage = 'leaving'");
+    });
+    await evictDurableObject(object);
+
+    expect((await cancel(api, command)).body.status).toBe("cancel");
+    await device.connects();
+    expect(await device.receives()).toMatchObject({ method: "cancel" });
+    device.fails(command.split("/").at(-1) ?? "", { code: -32800, message: "Cancelled" });
+    expect(await api.reaches(command, "canceled")).toMatchObject({ error: null });
+    expect(await api.statusesOf(command)).toEqual([
+      "requesting",
+      "retry",
+      "cancel",
+      "cancelling",
+      "canceled",
+    ]);
+  });
 
   test("loses to a device that was faster", async () => {
     const api = new Api();

@@ -24,7 +24,10 @@ async function withLimit(bundle: Bundle, limit: number): Promise<Bundle> {
 /** As many commands wait for a device as may. The limit is 20,000; a smaller one is written into the bundle. */
 export function fullQueue(limit: number): Scenario {
   return {
-    name: `a full queue of ${limit.toLocaleString("en")} commands`,
+    name:
+      limit === OPEN_COMMANDS_PER_DEVICE_MAX
+        ? `a full queue of ${limit} commands`
+        : `a full queue of ${limit} commands (the limit is lowered from ${OPEN_COMMANDS_PER_DEVICE_MAX})`,
     tell: async ({ bundle }) => {
       const service = await Service.start(await withLimit(bundle, limit));
       try {

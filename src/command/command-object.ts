@@ -1,5 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import { OFFER_TIMEOUT_MS } from "../limits.ts";
 import { located } from "../operations/jurisdiction.ts";
 import { awaitsOffer, type Command, type EndedStatus, hasEnded, type Report } from "./command.ts";
 import {
@@ -17,14 +16,15 @@ import {
 } from "./handover.ts";
 import { assertPresent, Lifecycle } from "./lifecycle.ts";
 
+/** The connection that has come for the command, while nobody knows whether it took it: then the device may have it. */
+const CLAIMED = "claimed";
+
 /**
  * One command: holds its state, advances it by its alarm, serves its status and response payload.
  * Its steps are in `Lifecycle`; here is what it answers to the edge and to its device's object.
  */
 export class CommandObject extends DurableObject<Env> {
   readonly #life: Lifecycle;
-  /** Until when the connection that came for the command is taken to be handing it over. */
-  #claimedUntil = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, located(env));
@@ -64,7 +64,7 @@ export class CommandObject extends DurableObject<Env> {
       const command = this.#of(asker);
       if (command === undefined) return UNKNOWN;
       if (hasEnded(command.state)) return { ok: false, reason: "ended" };
-      await this.#life.apply({ type: "cancelRequested", inFlight: Date.now() < this.#claimedUntil });
+      await this.#life.apply({ type: "cancelRequested", inFlight: this.#claimedBy !== undefined });
       return { ok: true, command: viewOf(assertPresent(this.#life.load())) };
     });
   }
@@ -94,13 +94,17 @@ export class CommandObject extends DurableObject<Env> {
   /** The device has connected and comes for what waits for it. */
   claim(connection: string): Promise<Claim> {
     return this.#life.inTurn(async () => {
-      const effects = this.#life.decide({ type: "deviceOnline", connection, chance: Math.random() });
+      // Of an older connection's claim nothing more was heard, since the device's object crashed.
+      const chance = Math.random();
+      if ((this.#claimedBy ?? connection) !== connection) this.#life.decide({ type: "handoverLost", chance });
+      const effects = this.#life.decide({ type: "deviceOnline", connection, chance });
       const command = this.#life.load();
       if (command === undefined) return { type: "unknown" };
       if (hasEnded(command.state)) return { type: "ended", status: command.state.status };
       if (!awaitsOffer(command.state))
         return { type: effects.some(({ type }) => type === "cancel") ? "cancel" : "nothing" };
-      this.#claimedUntil = Date.now() + OFFER_TIMEOUT_MS;
+      // One that is tried again may have been seen anyway.
+      if (command.state.status === "requesting") this.ctx.storage.kv.put(CLAIMED, connection);
       return { type: "deliver", delivery: deliveryOf(command, Date.now()) };
     });
   }
@@ -108,7 +112,7 @@ export class CommandObject extends DurableObject<Env> {
   /** The connection that had claimed the command has taken it. */
   handedOver(connection: string): Promise<void> {
     return this.#life.inTurn(() => {
-      this.#claimedUntil = 0;
+      this.#unclaim();
       return this.#life.apply({ type: "handedOver", connection });
     });
   }
@@ -116,7 +120,7 @@ export class CommandObject extends DurableObject<Env> {
   /** The connection that had claimed the command did not take it. */
   released(): Promise<void> {
     return this.#life.inTurn(async () => {
-      this.#claimedUntil = 0;
+      this.#unclaim();
     });
   }
 
@@ -165,6 +169,14 @@ export class CommandObject extends DurableObject<Env> {
 
   override alarm(): Promise<void> {
     return this.#life.ring();
+  }
+
+  get #claimedBy(): string | undefined {
+    return this.ctx.storage.kv.get<string>(CLAIMED);
+  }
+
+  #unclaim(): void {
+    if (this.#claimedBy !== undefined) this.ctx.storage.kv.delete(CLAIMED);
   }
 
   /** The asker's command. */

@@ -209,6 +209,34 @@ describe("a crash between a command and its device's list", () => {
     expect((await api.get(`/v1.0${command}`)).status).toBe(404);
   });
 
+  test("a claim of which nothing more was heard may have reached the device: cancelling asks it", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, LAUNCH_URI);
+    await movesOut(api, command);
+    expect(await objectOf(command).claim("gone")).toMatchObject({
+      type: "deliver",
+      delivery: { attempt: 1 },
+    });
+    await evict(command);
+    expect((await api.request("POST", `/v1.0${command}/cancel`)).body.status).toBe("cancel");
+    await device.connects();
+    expect(await device.receives()).toMatchObject({ method: "cancel" });
+  });
+
+  test("a claim of which nothing more was heard was an attempt", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const command = await api.send(device, LAUNCH_URI);
+    await movesOut(api, command);
+    await objectOf(command).claim("gone");
+    await evict(command);
+    await device.connects();
+    expect(await device.receives()).toMatchObject({ method: "launchUri", params: { attempt: 2 } });
+    await api.reaches(command, "sentToTarget");
+    expect(await api.statusesOf(command)).toEqual(["requesting", "retry", "sentToTarget"]);
+  });
+
   test("a claim that came to nothing leaves the command as unseen as it was", async () => {
     const api = new Api();
     const device = await Device.registered(api);

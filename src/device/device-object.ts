@@ -159,10 +159,7 @@ export class DeviceObject extends DurableObject<Env> {
   /** Introduces a command of the account to its own object, which will do more than read it. */
   async introduce(account: string, command: string): Promise<void> {
     if (this.#store.device?.account !== account) return;
-    // One that is being handed over is introduced by asking for it.
-    if ((await this.#dispatch.newcomer(command)) === null) return;
-    const newcomer = this.#store.newcomer(command);
-    if (newcomer !== undefined) await this.#dispatch.introduce(newcomer);
+    await this.#dispatch.introduceKnown(command);
   }
 
   /** Whether a connection is alive. The first question sends `ping`; a `ping` left unanswered closes the connection. */

@@ -92,12 +92,20 @@ export class Dispatch {
 
   /** A command that only this object knows, if it is one; one that is being handed over is introduced instead. */
   async newcomer(id: string): Promise<Introduction | null> {
-    await this.#newcomers.flush(id);
+    while (this.#newcomers.has(id)) await this.#newcomers.flush(id);
     const newcomer = this.#around.store.newcomer(id);
     if (newcomer === undefined) return null;
     if (newcomer.stage !== "leaving") return introductionOf(newcomer);
     await this.introduce(newcomer);
     return null;
+  }
+
+  /** Introduces a command that only this object knows, if it is one. */
+  async introduceKnown(id: string): Promise<void> {
+    while (this.#newcomers.has(id)) await this.#newcomers.flush(id);
+    // No pause between: a connection that comes might take it in that.
+    const newcomer = this.#around.store.newcomer(id);
+    if (newcomer !== undefined) await this.introduce(newcomer);
   }
 
   /** Introduces a command to its own object, with what has happened to it. Throws where that cannot be reached. */
@@ -259,6 +267,8 @@ export class Dispatch {
   /** What a command wants of a connection; undefined where its object could not be reached. */
   async #claim(id: string, connection: Channel): Promise<Claim | undefined> {
     try {
+      // Someone else may be introducing it: then its own object is asked.
+      await this.#underWay.get(id)?.catch(() => undefined);
       const newcomer = this.#around.store.newcomer(id);
       if (newcomer !== undefined && newcomer.stage !== "leaving") return { type: "newcomer" };
       // What became of its last hand-over is not known any more.
@@ -294,12 +304,15 @@ export class Dispatch {
     return Promise.resolve(true);
   }
 
-  /** Hands a command over that has no object of its own yet; false where it has one by now, and must be asked. */
+  /** Hands a command over that has no object of its own yet; where it has got one meanwhile, that is asked. */
   async #meet(id: string, connection: Channel): Promise<boolean> {
     const { store } = this.#around;
+    if (!store.open.has(id) || !connection.isOpen) return true;
     const newcomer = store.newcomer(id);
-    if (newcomer === undefined || newcomer.stage === "leaving") return !store.open.has(id);
-    if (!connection.isOpen) return true;
+    if (newcomer === undefined || newcomer.stage === "leaving" || this.#underWay.has(id)) {
+      const claim = await this.#claim(id, connection);
+      return claim !== undefined && (await this.#follow(claim, id, connection));
+    }
     store.leaves(newcomer);
     await this.#handOver(newcomer, connection, Date.now());
     return true;

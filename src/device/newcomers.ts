@@ -66,6 +66,11 @@ export class Newcomers {
     return true;
   }
 
+  /** Whether something is gathered of a command. */
+  has(id: string): boolean {
+    return this.#gatherings.has(id);
+  }
+
   /** Introduces a command now, if it is one of these. */
   async flush(id: string): Promise<void> {
     const gathering = this.#gatherings.get(id);

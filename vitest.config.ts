@@ -30,7 +30,7 @@ const documents = new Map<string, object>([
 ]);
 
 /** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
-const onNode = ["agent", "browser", "client", "e2e", "scripts"].map(
+const onNode = ["agent", "bench", "browser", "client", "e2e", "scripts"].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 

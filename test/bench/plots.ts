@@ -1,6 +1,6 @@
 import { BarChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
-import { type EChartsCoreOption, init, use } from "echarts/core";
+import { type EChartsCoreOption, init, setPlatformAPI, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { type Comparison, type Road, rowsOf } from "./compare.ts";
 import type { Measured } from "./figures.ts";
@@ -9,6 +9,13 @@ import type { Curve } from "./scale.ts";
 /** The figures as SVG. On a card of their own, so that they read alike on light pages and on dark ones. */
 
 use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
+
+// No fonts are measured here: widths are those of a wide one, so that texts nowhere meet.
+setPlatformAPI({
+  measureText: (text: string, font = "12px") => ({
+    width: text.length * 0.57 * Number(/(\d+(?:\.\d+)?)px/.exec(font)?.[1] ?? 12),
+  }),
+});
 
 const WIDTH = 1_060;
 const PANEL_HEIGHT = 250;
@@ -57,7 +64,10 @@ export function plotComparison({ races }: Comparison): string {
       });
       const names = contestants[0]?.figures.map(({ atOnce }) => `${atOnce} at once`) ?? [];
       xAxis.push({ ...axis("category"), gridIndex: index, data: names });
-      yAxis.push({ ...axis("log"), gridIndex: index });
+      const least = Math.min(...contestants.flatMap(({ figures }) => figures.map((at) => at[figure])));
+      const bottom = 10 ** Math.floor(Math.log10(least * 0.9));
+      // Bars of a logarithmic axis would else begin at 1, and hang down from it.
+      yAxis.push({ ...axis("log"), gridIndex: index, min: bottom, startValue: bottom });
       const seen = { service: 0, floor: 0, peer: 0 };
       for (const { name, side, figures } of contestants) {
         const colour = COLOURS[side][seen[side]++ % 2];
@@ -94,7 +104,7 @@ export function plotCurves(curves: readonly Curve[]): string {
     const row = index >> 1;
     const left = index % 2 === 0 ? 70 : WIDTH / 2 + 60;
     const top = row * (PANEL_HEIGHT + 40);
-    grids.push({ left, top: top + 90, width: WIDTH / 2 - 110, height: PANEL_HEIGHT - 110 });
+    grids.push({ left, top: top + 104, width: WIDTH / 2 - 110, height: PANEL_HEIGHT - 115 });
     titles.push({
       text: title,
       subtext: `${unit}, over ${over}`,
@@ -103,7 +113,13 @@ export function plotCurves(curves: readonly Curve[]): string {
       textStyle: { fontSize: 14, color: INK, fontFamily: FONT },
       subtextStyle: { fontSize: 12, color: FAINT, fontFamily: FONT },
     });
-    legends.push({ ...legendStyle, left: left - 55, top: top + 52, data: lines.map(({ name }) => name) });
+    legends.push({
+      ...legendStyle,
+      left: left - 55,
+      top: top + 50,
+      width: WIDTH / 2 - 60,
+      data: lines.map(({ name }) => name),
+    });
     xAxis.push({
       ...axis("category"),
       gridIndex: index,
@@ -127,6 +143,7 @@ export function plotCurves(curves: readonly Curve[]): string {
 }
 
 const legendStyle = {
+  itemGap: 8,
   itemWidth: 14,
   itemHeight: 10,
   textStyle: { color: INK, fontFamily: FONT, fontSize: 12 },

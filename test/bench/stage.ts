@@ -63,7 +63,7 @@ export async function startService({ service, issuer }: Stage): Promise<{ servic
 /** Milliseconds between two looks at a process's time, what it may use between them, and how long to wait for that. */
 const LOOK_MS = 100;
 const IDLE_SECONDS = 0.01;
-const IDLE_TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 120_000;
 
 /** Resolves when these do nothing any more. */
 export async function areIdle(services: readonly Workerd[]): Promise<void> {

@@ -9,7 +9,7 @@ import { describeMachine } from "./machine.ts";
 import { plotComparison, plotCurves } from "./plots.ts";
 import { Progress } from "./progress.ts";
 import { type Findings, markdownOf } from "./report.ts";
-import { measureScale, SCALES } from "./scale.ts";
+import { measureScale, SCALES, type Section } from "./scale.ts";
 import { setStage } from "./stage.ts";
 
 /** `npm run bench`: measures the deployed bundle on this machine, and writes what it finds as Markdown and SVG. */
@@ -73,27 +73,38 @@ async function measure({ only, terms }: Options, progress: Progress): Promise<Fi
     say: (text) => progress.step(text),
     note: (text) => progress.note(text),
   });
+  const failures: string[] = [];
+  // What the other parts have found is still true.
+  const part = async <T>(name: string, act: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await act();
+    } catch (error) {
+      failures.push(`${name}: ${(error as Error).message}`);
+      progress.note(`failed: ${failures.at(-1)}`);
+      return null;
+    }
+  };
   try {
     const machine = await describeMachine(stage.service.module);
     const goals: Goal[] = [
       { what: "bundle, KiB gzipped", value: machine.bundle, bound: BUNDLE_KIB_MAX, better: "lower" },
     ];
     const roads = ROADS.filter((road) => only.includes(road));
-    const comparison = roads.length > 0 ? await compare(stage, roads) : null;
+    const comparison = roads.length > 0 ? await part("comparison", () => compare(stage, roads)) : null;
     goals.push(...(comparison?.goals ?? []));
-    const scales = [];
-    for (const scale of SCALES) if (only.includes(scale)) scales.push(await measureScale(stage, scale));
-    let cost = null;
-    if (only.includes("cost")) {
-      progress.step("counting what a command costs");
-      cost = await measureCost(folder);
-      const [plain] = cost;
-      if (plain !== undefined) {
-        const what = `$ per million: ${plain.road}`;
-        goals.push({ what, value: dollars(plain), bound: PLAIN_DOLLARS_MAX, better: "lower" });
-      }
+    const scales: Section[] = [];
+    for (const scale of SCALES) {
+      const section = only.includes(scale) ? await part(scale, () => measureScale(stage, scale)) : null;
+      if (section !== null) scales.push(section);
     }
-    return { machine, terms, comparison, scales, cost, goals };
+    if (only.includes("cost")) progress.step("counting what a command costs");
+    const cost = only.includes("cost") ? await part("cost", () => measureCost(folder)) : null;
+    const plain = cost?.[0];
+    if (plain !== undefined) {
+      const what = `$ per million: ${plain.road}`;
+      goals.push({ what, value: dollars(plain), bound: PLAIN_DOLLARS_MAX, better: "lower" });
+    }
+    return { machine, terms, comparison, scales, cost, goals, failures };
   } finally {
     stage.load.stop();
     stage.agent.destroy();
@@ -130,7 +141,7 @@ async function main(): Promise<number> {
     if (curves.length > 0) await writeFile(join(out, PLOTS.scale), plotCurves(curves));
     progress.note(`written to ${join(out, "bench.md")}`);
     console.log(goalsTable(goals));
-    return options.strict && !goals.every(isMet) ? 1 : 0;
+    return findings.failures.length > 0 || (options.strict && !goals.every(isMet)) ? 1 : 0;
   } catch (error) {
     return fails(error as Error);
   }

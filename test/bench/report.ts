@@ -13,6 +13,8 @@ export interface Findings {
   scales: Section[];
   cost: Road[] | null;
   goals: Goal[];
+  /** The parts that broke off, each with its reason. */
+  failures: string[];
 }
 
 const HEADINGS: Record<Compared, string> = {
@@ -29,13 +31,14 @@ const EXPLAINED: Record<Compared, string> = {
 
 /** The whole of it as Markdown. `plots` are the names of the pictures beside it. */
 export function markdownOf(
-  { machine, terms, comparison, scales, cost, goals }: Findings,
+  { machine, terms, comparison, scales, cost, goals, failures }: Findings,
   plots: { comparison: string; scale: string },
 ): string {
   const parts = ["# Benchmark", machine.lines.map((line) => `- ${line}`).join("\n")];
   parts.push(
     `The bundle as it is deployed (${machine.bundle.toFixed(1)} KiB gzipped), served by workerd with its storage on disk. The load, the devices and the servers share the machine, so absolute figures say little; ratios are taken within the run, round against round.`,
   );
+  if (failures.length > 0) parts.push("## Failed", failures.map((failure) => `- ${failure}`).join("\n"));
   if (goals.length > 0) parts.push("## Goals", goalsTable(goals));
   if (comparison !== null) parts.push(...comparisonOf(comparison, terms, plots.comparison));
   if (scales.length > 0) {

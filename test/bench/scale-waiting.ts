@@ -17,7 +17,7 @@ const LISTINGS = 30;
 /** Starts of the process by which a wake from hibernation is measured. */
 const WAKES = 5;
 /** Milliseconds in which all is to be drained. */
-const DRAIN_TIMEOUT_MS = 240_000;
+const DRAIN_TIMEOUT_MS = 600_000;
 
 export interface AtDepth {
   /** Commands that waited before those by which accepting was measured. */

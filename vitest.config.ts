@@ -37,7 +37,7 @@ async function keepCosts(table: string): Promise<void> {
 }
 
 /** Tests that run on Node, beside the service; all others run inside workerd, with its objects at hand. */
-const onNode = ["agent", "browser", "client", "e2e", "scripts"].map(
+const onNode = ["agent", "bench", "browser", "client", "e2e", "scripts"].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 

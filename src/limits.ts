@@ -190,6 +190,8 @@ export const RESIDENT_BYTES_TOTAL_MAX = 8e9;
 /** Messages a device may send a second, and at once; an object serves about as many requests a second. */
 export const MESSAGES_PER_SECOND_MAX = 1_000;
 export const MESSAGES_BURST_MAX = 2_000;
+/** Messages that a device may send besides for each command that it is given: a word that it has begun, two on its progress, its result. */
+export const MESSAGES_PER_COMMAND = 4;
 
 /**
  * Seconds after which those who ask too often may ask again: the period of the rate limits in wrangler.toml, where

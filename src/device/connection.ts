@@ -1,4 +1,4 @@
-import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../limits.ts";
+import { MESSAGES_BURST_MAX, MESSAGES_PER_COMMAND, MESSAGES_PER_SECOND_MAX } from "../limits.ts";
 import { type Presence, pingFrame } from "./protocol.ts";
 
 /** What a socket remembers over hibernation. */
@@ -126,18 +126,29 @@ function remember(socket: WebSocket, attachment: Attachment): void {
   attachments.set(socket, attachment);
 }
 
-/** Messages that a device may still send: a bucket that fills steadily. Lives in memory, as a flood does. */
+/**
+ * Messages that a device may still send: a bucket that fills steadily. Besides, what it is given to do it may answer,
+ * however fast that comes. Lives in memory, as a flood does.
+ */
 export class Allowance {
   #messages = MESSAGES_BURST_MAX;
   #filledAt = 0;
+  #answers = 0;
 
-  /** Takes so many; false where the bucket does not hold them. */
+  /** It was given a command. */
+  grant(): void {
+    this.#answers = Math.min(MESSAGES_BURST_MAX, this.#answers + MESSAGES_PER_COMMAND);
+  }
+
+  /** Takes so many; false where there are not so many left. */
   take(count: number, now: number): boolean {
     const filled = ((now - this.#filledAt) / 1_000) * MESSAGES_PER_SECOND_MAX;
     this.#messages = Math.min(MESSAGES_BURST_MAX, this.#messages + Math.max(0, filled));
     this.#filledAt = now;
-    if (this.#messages < count) return false;
-    this.#messages -= count;
+    const answers = Math.min(count, this.#answers);
+    if (this.#messages < count - answers) return false;
+    this.#answers -= answers;
+    this.#messages -= count - answers;
     return true;
   }
 }

@@ -56,6 +56,7 @@ export class DeviceObject extends DurableObject<Env> {
       commands: this.env.COMMANDS,
       store: this.#store,
       current: () => this.#current(),
+      given: () => this.#allowance.grant(),
       observe: (before, after) => observe(this.env, before, after),
       wakeBy: (time) => this.#wakeBy(time),
     });

@@ -11,8 +11,8 @@ import {
 import { RESIDENT_BYTES_TOTAL_MAX } from "../limits.ts";
 import type { DeviceRecord } from "./device.ts";
 
-/** Places by which the mark of the first open command may lag behind: each writing of it is a row. */
-const OPEN_FROM_LAG = 1_000;
+/** Places that are looked through for those that have ended in one way, for one page: rows read are billed. */
+const FILTER_WINDOW = 10_000;
 /** Places, from the first, in which commands are looked for that are to be erased: they end about in their order. */
 const SWEEP_WINDOW = 1_000;
 
@@ -21,17 +21,17 @@ const ROOM_LOOKED_UP_EVERY = 1_000;
 
 const DEVICE = "device";
 const REPORT = "report:";
-const OPEN_FROM = "openFrom";
 
 /**
  * `content`, a command as JSON, is there while the command has no object of its own; `due` is then when it is too late
- * to deliver it, or, of one that has ended, when it is erased. Only commands that came with an intent have a row in
+ * to deliver it, or, of one that has ended, when it is erased. `open_from` is the first place that was open when this one
+ * was taken: before that of the last row nothing is open, and need not be walked through again. Only commands that came with an intent have a row in
  * the index of intents, and pay for one.
  */
 const SCHEMA = `
   CREATE TABLE commands (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL, ended TEXT, intent TEXT, fingerprint TEXT,
-    accepted INTEGER NOT NULL, due INTEGER NOT NULL, stage TEXT, content TEXT
+    accepted INTEGER NOT NULL, open_from INTEGER, due INTEGER NOT NULL, stage TEXT, content TEXT
   );
   CREATE UNIQUE INDEX ids ON commands (id);
   CREATE UNIQUE INDEX intents ON commands (intent) WHERE intent IS NOT NULL;`;
@@ -110,13 +110,14 @@ export class DeviceStore {
     const ended = endedOf(command, stage);
     const place = this.#storage.sql
       .exec<{ place: number }>(
-        `INSERT INTO commands (id, ended, intent, fingerprint, accepted, due, stage, content)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING place`,
+        `INSERT INTO commands (id, ended, intent, fingerprint, accepted, open_from, due, stage, content)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING place`,
         id,
         ended,
         intent?.key ?? null,
         intent?.fingerprint ?? null,
         command.createdAt,
+        this.#openFrom,
         dueOf(command),
         stage,
         JSON.stringify(command),
@@ -147,7 +148,7 @@ export class DeviceStore {
    */
   overdue(now: number): Resident | undefined {
     const wanted = "place >= ? AND ended IS NULL AND (stage = 'leaving' OR due <= ?) ORDER BY place LIMIT 1";
-    return this.#residents(wanted, this.#openFrom, now)[0];
+    return this.#residents(wanted, this.#openFrom ?? 0, now)[0];
   }
 
   /** Writes a resident as it is now. */
@@ -195,11 +196,16 @@ export class DeviceStore {
       .exec<{ first: number | null }>(
         `SELECT MIN(due) AS first FROM commands WHERE content IS NOT NULL
          AND (place >= ? AND ended IS NULL OR place <= ${SWEEP_END} AND stage = 'done')`,
-        this.#openFrom,
+        this.#openFrom ?? Number.MAX_SAFE_INTEGER,
         SWEEP_WINDOW - 1,
       )
       .one();
     return first;
+  }
+
+  /** Whether there is no command in the list. */
+  get isEmpty(): boolean {
+    return this.device === undefined || this.#before(Number.MAX_SAFE_INTEGER, 1).length === 0;
   }
 
   /** Whether there is room for commands that stay. */
@@ -260,24 +266,47 @@ export class DeviceStore {
     return page;
   }
 
-  /** At most `top` commands before a place, the newest first; of a live status all that have not ended. */
+  /**
+   * At most `top` commands before a place, the newest first; of a live status all that have not ended. One that is
+   * looked for by its end is looked for in so many places only: a page may be empty, and be followed by another.
+   */
   page(before: number, top: number, status: Status | null): Page {
     const ended = ENDED.find((name) => name === status);
-    const wanted = status === null ? "TRUE" : ended === undefined ? "ended IS NULL" : "ended = ?";
-    const found = this.#storage.sql
-      .exec<{ id: string; place: number }>(
-        `SELECT id, place FROM commands WHERE place < ? AND ${wanted} ORDER BY place DESC LIMIT ?`,
-        ...[before, ...(ended === undefined ? [] : [ended]), top + 1],
-      )
-      .toArray();
     // One more than the page tells whether there is another.
-    const commands = found.slice(0, top);
-    return { commands, next: found.length > top ? (commands.at(-1)?.place ?? null) : null };
+    const found =
+      status === null
+        ? this.#before(before, top + 1)
+        : ended === undefined
+          ? this.#openBefore(before, top + 1)
+          : null;
+    if (found !== null) return pageOf(found, top);
+    const looked = this.#before(before, FILTER_WINDOW);
+    const page = pageOf(
+      looked.filter((listed) => listed.ended === ended),
+      top,
+    );
+    return {
+      ...page,
+      next: page.next ?? (looked.length < FILTER_WINDOW ? null : (looked.at(-1)?.place ?? null)),
+    };
   }
 
-  /** Whether there is no command in the list. */
-  get isEmpty(): boolean {
-    return this.device === undefined || this.page(Number.MAX_SAFE_INTEGER, 1, null).commands.length === 0;
+  #before(before: number, top: number): (Listed & { ended: EndedStatus | null })[] {
+    return this.#storage.sql
+      .exec<{ id: string; place: number; ended: EndedStatus | null }>(
+        "SELECT id, place, ended FROM commands WHERE place < ? ORDER BY place DESC LIMIT ?",
+        before,
+        top,
+      )
+      .toArray();
+  }
+
+  #openBefore(before: number, top: number): Listed[] {
+    const open = [...this.#openCommands()].map(([id, place]) => ({ id, place }));
+    return open
+      .filter(({ place }) => place < before)
+      .slice(-top)
+      .reverse();
   }
 
   /** Keeps a report that its command's object could not be told, behind those kept before. */
@@ -310,22 +339,20 @@ export class DeviceStore {
     return this.#open;
   }
 
-  /** Before which place no command is open: those that have ended need not be walked through again. */
-  get #openFrom(): number {
-    return this.#storage.kv.get<number>(OPEN_FROM) ?? 0;
+  /** The first place that is open; null where none is. */
+  get #openFrom(): number | null {
+    const [first] = this.#openCommands().values();
+    return first ?? null;
   }
 
   #findOpen(): Map<string, number> {
-    const from = this.#openFrom;
+    // Where nothing was open then, the last row is the first that may be.
     const found = this.#storage.sql
       .exec<{ id: string; place: number }>(
-        "SELECT id, place FROM commands WHERE place >= ? AND ended IS NULL ORDER BY place",
-        from,
+        `SELECT id, place FROM commands WHERE ended IS NULL AND place >= IFNULL(
+           (SELECT IFNULL(open_from, place) FROM commands ORDER BY place DESC LIMIT 1), 0) ORDER BY place`,
       )
       .toArray();
-    const last = this.#storage.sql.exec<{ place: number | null }>("SELECT MAX(place) AS place FROM commands");
-    const first = found[0]?.place ?? last.one().place ?? 0;
-    if (first > from + OPEN_FROM_LAG) this.#storage.kv.put(OPEN_FROM, first);
     return new Map(found.map(({ id, place }) => [id, place]));
   }
 }
@@ -342,4 +369,9 @@ function dueOf(command: Command): number {
 /** How a command has ended, as far as the list is concerned: one that is to move out is open until it has. */
 function endedOf({ state }: Command, stage: Stage): EndedStatus | null {
   return stage === "done" && hasEnded(state) ? state.status : null;
+}
+
+function pageOf(found: readonly Listed[], top: number): Page {
+  const commands = found.slice(0, top).map(({ id, place }) => ({ id, place }));
+  return { commands, next: found.length > top ? (commands.at(-1)?.place ?? null) : null };
 }

@@ -20,6 +20,8 @@ export interface Surroundings {
   store: DeviceStore;
   /** The device's open connection, if it has one: a socket, or a poll. */
   current(): Channel | undefined;
+  /** The device was given a command. */
+  given(): void;
   /** Tells the operator what a step has changed of a command. */
   observe(before: Command | null, after: Command): void;
   /** Has the object's alarm ring at this time at the latest. */
@@ -348,6 +350,7 @@ export class Dispatch {
     if (this.#taken.has(delivery.commandId)) return true;
     if (!connection.send(deliveryFrame(delivery))) return false;
     this.#taken.add(delivery.commandId);
+    this.#around.given();
     return true;
   }
 

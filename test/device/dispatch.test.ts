@@ -75,6 +75,7 @@ async function waiting(
       commands: command.namespace,
       store,
       current: () => channel,
+      given: () => undefined,
       observe: () => undefined,
       wakeBy: async () => undefined,
     });

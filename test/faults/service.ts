@@ -1,36 +1,31 @@
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { createKeyPair, type DeviceIdentity, registerDevice } from "../../src/agent/identity.ts";
 import { Client } from "../../src/client/client.ts";
 import type { Bundle } from "../workerd/bundle.ts";
+import { Issuer } from "../workerd/issuer.ts";
 import { Workerd } from "../workerd/workerd.ts";
 
 /** Hours that the callers' tokens are valid: longer than any run. */
 const TOKEN_HOURS = 24;
-const ISSUER = "https://issuer.test";
-const AUDIENCE = "appia-faults";
 
 /** The service under test: the bundle on raw workerd, with an issuer of its own, and callers. */
 export class Service {
   readonly workerd: Workerd;
-  readonly #key: CryptoKey;
+  readonly #issuer: Issuer;
 
-  private constructor(workerd: Workerd, key: CryptoKey) {
+  private constructor(workerd: Workerd, issuer: Issuer) {
     this.workerd = workerd;
-    this.#key = key;
+    this.#issuer = issuer;
   }
 
   static async start(bundle: Bundle): Promise<Service> {
-    const { publicKey, privateKey } = await generateKeyPair("ES256");
-    const keys = [{ ...(await exportJWK(publicKey)), kid: "faults", alg: "ES256" }];
+    const issuer = await Issuer.create();
     const bindings = {
       ...bundle.bindings,
-      AUTH_ISSUER: ISSUER,
-      AUTH_AUDIENCE: AUDIENCE,
-      AUTH_JWKS: JSON.stringify({ keys }),
+      ...issuer.vars,
       POST_BACK_SECRETS: crypto.randomUUID(),
       POST_BACK_ALLOW_LOOPBACK: "true",
     };
-    return new Service(await Workerd.start({ ...bundle, bindings }), privateKey);
+    return new Service(await Workerd.start({ ...bundle, bindings }), issuer);
   }
 
   get origin(): string {
@@ -39,16 +34,7 @@ export class Service {
 
   /** A user whom nobody else is. */
   async caller(): Promise<Caller> {
-    const now = Math.floor(Date.now() / 1_000);
-    const token = await new SignJWT({ scp: "Device.ReadWrite Device.Command" })
-      .setProtectedHeader({ alg: "ES256", kid: "faults" })
-      .setIssuer(ISSUER)
-      .setAudience(AUDIENCE)
-      .setSubject(crypto.randomUUID())
-      .setIssuedAt(now)
-      .setExpirationTime(now + TOKEN_HOURS * 3_600)
-      .sign(this.#key);
-    return new Caller(this.origin, token);
+    return new Caller(this.origin, await this.#issuer.token(crypto.randomUUID(), TOKEN_HOURS));
   }
 }
 

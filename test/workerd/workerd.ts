@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,6 +73,22 @@ export class Workerd {
   /** The latest of what it has written to its log. */
   get said(): string {
     return this.#said;
+  }
+
+  /** Bytes of its memory that are resident (proc_pid_status(5)); Linux only. */
+  async rss(): Promise<number> {
+    const status = await readFile(`/proc/${this.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
+  /** Seconds of processor time that its threads have used (the kernel's sched-stats.rst); Linux only. */
+  async cpu(): Promise<number> {
+    const threads = `/proc/${this.pid}/task`;
+    const used = (await readdir(threads)).map(async (thread) =>
+      // A thread that has ended meanwhile has nothing to tell.
+      Number.parseInt(await readFile(`${threads}/${thread}/schedstat`, "utf8").catch(() => "0"), 10),
+    );
+    return (await Promise.all(used)).reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e9;
   }
 
   /** Starts it on the same storage and port, after `kill`. */

@@ -1,3 +1,5 @@
+import { isConfined } from "./operations/jurisdiction.ts";
+
 /** Calling another Durable Object, with the patience that the platform asks for. */
 
 /** Tries to reach one object; the runtime itself has repeated each of them. */
@@ -44,7 +46,7 @@ export function objectId<T extends Rpc.DurableObjectBranded>(
   try {
     const id = namespace.idFromString(text);
     // An id of another jurisdiction may be refused only here; making a stub calls nobody.
-    namespace.get(id);
+    if (isConfined(namespace)) namespace.get(id);
     // The platform reads upper-case digits too; ids are exact.
     return id.toString() === text ? id : null;
   } catch {

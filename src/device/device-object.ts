@@ -6,7 +6,6 @@ import {
   hasEnded,
   type Intent,
   type Order,
-  payloadLength,
   type Status,
 } from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
@@ -131,8 +130,8 @@ export class DeviceObject extends DurableObject<Env> {
     const told: Listed[] = [];
     let length = 0;
     for (const listed of commands) {
-      const command = await this.#dispatch.find(listed.id);
-      length += command === null ? 0 : payloadLength(command);
+      const command = await this.#dispatch.tell(listed.id);
+      length += command?.length ?? 0;
       if (length > LISTING_BYTES_MAX && told.length > 0)
         return { ok: true, commands: told, next: told.at(-1)?.place ?? null };
       told.push(command === null ? listed : { ...listed, command });
@@ -149,7 +148,7 @@ export class DeviceObject extends DurableObject<Env> {
     order: Order,
     intent: Intent | null,
     waitMs: number,
-  ): Promise<{ ok: true; acceptedAt: number; command: Command | null } | ({ ok: false } & Refusal)> {
+  ): Promise<{ ok: true; acceptedAt: number; command: string | null } | ({ ok: false } & Refusal)> {
     // Between two polls a device is not away.
     if (this.#of(order.account) !== undefined && this.#current() === undefined) await this.#polls.whenBack();
     const alarmAt = await this.#alarm();
@@ -161,15 +160,15 @@ export class DeviceObject extends DurableObject<Env> {
     const deliverBy = accepted.acceptedAt + order.deliveryTimeoutMs;
     if (alarmAt === null || alarmAt > deliverBy) this.#setAlarm(deliverBy);
     if (waitMs === 0) return { ...accepted, command: null };
-    return { ...accepted, command: await this.#dispatch.find(order.id, waitMs) };
+    return { ...accepted, command: await this.#dispatch.tell(order.id, waitMs) };
   }
 
   /**
-   * A command that has no object of its own, at its end if that comes within `waitMs`; null where it has one, or is
-   * none of the account's. One of a device that was unregistered remains its owner's.
+   * A command that has no object of its own, as JSON, at its end if that comes within `waitMs`; null where it has one,
+   * or is none of the account's. One of a device that was unregistered remains its owner's.
    */
-  async read(account: string, command: string, waitMs: number): Promise<Command | null> {
-    return this.#store.device?.account === account ? await this.#dispatch.find(command, waitMs) : null;
+  async read(account: string, command: string, waitMs: number): Promise<string | null> {
+    return this.#store.device?.account === account ? await this.#dispatch.tell(command, waitMs) : null;
   }
 
   /** As `read`, but a command that has not ended gets an object of its own, where it can be watched. */
@@ -186,7 +185,7 @@ export class DeviceObject extends DurableObject<Env> {
   async erase(account: string, command: string): Promise<"erased" | "live" | null> {
     const found = await this.read(account, command, 0);
     if (found === null) return null;
-    if (!hasEnded(found.state)) return "live";
+    if (!hasEnded((JSON.parse(found) as Command).state)) return "live";
     await this.forget(command);
     return "erased";
   }

@@ -58,8 +58,8 @@ export type Placed = Command & { place: number };
 export interface Listed {
   id: string;
   place: number;
-  /** The command itself, where the list has it and was asked for it. */
-  command?: Command;
+  /** The command itself as JSON, where the list has it and was asked for it. */
+  command?: string;
 }
 
 /** A page of a device's list; `next` is the place that the next one is to be before, null after the last. */
@@ -140,6 +140,17 @@ export class DeviceStore {
   /** A command that has no object of its own. */
   resident(id: string): Resident | undefined {
     return this.#residents("id = ?", id)[0];
+  }
+
+  /** The same as JSON, as it is kept. */
+  residentText(id: string): { stage: Stage; content: string } | undefined {
+    if (this.device === undefined) return undefined;
+    return this.#storage.sql
+      .exec<{ stage: Stage; content: string }>(
+        "SELECT stage, content FROM commands WHERE id = ? AND content IS NOT NULL",
+        id,
+      )
+      .toArray()[0];
   }
 
   /**

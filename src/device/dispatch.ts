@@ -94,15 +94,15 @@ export class Dispatch {
   }
 
   /**
-   * A command as it stands where it has no object of its own, at its end if that comes within so many milliseconds;
-   * null where it has one, or never was. Throws where its own object could not be reached.
+   * A command as it stands where it has no object of its own, as JSON, at its end if that comes within so many
+   * milliseconds; null where it has one, or never was. Throws where its own object could not be reached.
    */
-  async find(id: string, milliseconds = 0): Promise<Command | null> {
+  async tell(id: string, milliseconds = 0): Promise<string | null> {
     if (milliseconds > 0 && this.#residents.isOpen(id)) {
       const ended = await this.#end(id, milliseconds);
-      if (ended !== null) return ended;
+      if (ended !== null) return JSON.stringify(ended);
     }
-    return (await this.#residents.find(id))?.command ?? null;
+    return (await this.#residents.tell(id)) ?? null;
   }
 
   /** Has what is in flight land; resolves when nothing is. */
@@ -110,7 +110,7 @@ export class Dispatch {
     return this.#residents.land();
   }
 
-  /** As `find`, but one that has not ended moves out: there will be more to it. */
+  /** A command that has ended here; one that has not moves out: there will be more to it. */
   async release(id: string): Promise<Command | null> {
     for (;;) {
       const resident = await this.#residents.find(id);

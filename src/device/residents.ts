@@ -111,13 +111,26 @@ export class Residents {
    * in flight has landed by then. Throws where its own object could not be reached.
    */
   async find(id: string): Promise<Resident | undefined> {
-    const flight = this.#flights.get(id);
-    flight?.close();
-    await flight?.done;
+    await this.#landed(id);
     const resident = this.#house.store.resident(id);
     if (resident?.stage !== "leaving") return resident;
     await this.moveOut(id, "leaving");
     return undefined;
+  }
+
+  /** As `find`, for passing on: as JSON, which is not read here. */
+  async tell(id: string): Promise<string | undefined> {
+    if (this.#flights.has(id)) await this.#landed(id);
+    const resident = this.#house.store.residentText(id);
+    if (resident?.stage !== "leaving") return resident?.content;
+    await this.moveOut(id, "leaving");
+    return undefined;
+  }
+
+  async #landed(id: string): Promise<void> {
+    const flight = this.#flights.get(id);
+    flight?.close();
+    await flight?.done;
   }
 
   /**

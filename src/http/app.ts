@@ -50,16 +50,13 @@ app.use((c, next) => {
   c.header("OData-Version", "4.0");
   c.header("Cache-Control", "no-store");
   // Browsers let any page open a WebSocket, and ask nobody.
-  if (c.req.header("Upgrade") !== undefined) return next();
-  if (c.req.method === "OPTIONS") return preflight(c, next);
-  c.header("Access-Control-Allow-Origin", "*");
-  c.header("Access-Control-Expose-Headers", EXPOSED);
-  return next();
-});
-app.use(limitByAddress);
-app.use((c, next) => {
+  if (c.req.header("Upgrade") === undefined) {
+    if (c.req.method === "OPTIONS") return preflight(c, next);
+    c.header("Access-Control-Allow-Origin", "*");
+    c.header("Access-Control-Expose-Headers", EXPOSED);
+  }
   c.env = located(c.env);
-  return next();
+  return limitByAddress(c, next);
 });
 
 serveHealth(app);

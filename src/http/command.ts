@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import { hasEnded } from "../command/command.ts";
+import { type Command, hasEnded } from "../command/command.ts";
 import { responseOf } from "../command/entity.ts";
 import { type CommandView, historyOf } from "../command/handover.ts";
 import { Watchers } from "../command/watchers.ts";
@@ -84,7 +84,7 @@ export function serveCommand(app: Hono<Edge>): void {
       const resident = await reach(c.env.DEVICES, at.device, (stub) =>
         stub.read(account, at.command.toString(), 0),
       );
-      if (resident !== null) return c.json(historyEntity(historyOf(resident)));
+      if (resident !== null) return c.json(historyEntity(historyOf(JSON.parse(resident) as Command)));
       const found = await reach(c.env.COMMANDS, at.command, (stub) => stub.history(at.asker));
       if (!found.ok) throw notFound();
       return c.json(historyEntity(found));

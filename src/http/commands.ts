@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import { ENDED, LIVE, payloadLength, type Status } from "../command/command.ts";
+import { type Command, ENDED, LIVE, payloadLength, type Status } from "../command/command.ts";
 import { COMMAND_MEMBERS, commandEntity } from "../command/entity.ts";
 import { type Asker, type CommandView, viewOf } from "../command/handover.ts";
 import { accept } from "../command/transition.ts";
@@ -49,7 +49,11 @@ export function serveCommands(app: Hono<Edge>): void {
       const accepted = await reach(c.env.DEVICES, deviceId, (stub) => stub.accept(order, intent, wait));
       if (accepted.ok) {
         if (wait === 0) return answer(c, viewOf(accept(order, accepted.acceptedAt)));
-        return answer(c, accepted.command ?? (await readCommand(c.env, at, 0)));
+        const { command } = accepted;
+        return answer(
+          c,
+          command === null ? await readCommand(c.env, at, 0) : (JSON.parse(command) as Command),
+        );
       }
       switch (accepted.reason) {
         case "deviceUnknown":
@@ -133,7 +137,7 @@ async function readPage(
         .map(async ({ id, command }) =>
           command === undefined
             ? await reach(c.env.COMMANDS, c.env.COMMANDS.idFromString(id), (stub) => stub.read(asker))
-            : { ok: true as const, command },
+            : { ok: true as const, command: JSON.parse(command) as Command },
         ),
     );
     for (const [index, read] of found.entries()) {

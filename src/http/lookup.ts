@@ -24,7 +24,7 @@ export async function readCommand(
   const resident = movedOut.has(id)
     ? null
     : await reach(DEVICES, device, (stub) => stub.read(asker.account, id, milliseconds));
-  if (resident !== null) return resident;
+  if (resident !== null) return JSON.parse(resident) as CommandView;
   const left = Math.max(0, until - Date.now());
   const found = await reach(COMMANDS, command, (stub) =>
     milliseconds === 0 ? stub.read(asker) : stub.wait(asker, left),

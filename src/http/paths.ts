@@ -33,9 +33,21 @@ function pathAt(url: string): number {
   return at < 0 ? url.length : at;
 }
 
+/** A path that is in its canonical spelling already, but perhaps for its version and its aliases. */
+const PLAIN = /^(?:\/[a-z\d.$-]+)+$/;
+const PREFIXES = PROFILES.map((profile) => `/${profile}/`);
+
 /** The path that the routes match, of a request's URL. */
 export function canonicalPath(request: Request): string {
-  const segments = pathOf(request.url)
+  const path = pathOf(request.url);
+  // Nearly all of them, and sooner said than spelled out.
+  if (PLAIN.test(path) && !path.includes("microsoft.") && !path.includes("/command/"))
+    if (PREFIXES.some((prefix) => path.startsWith(prefix)) && !path.endsWith("/command")) return path;
+  return spelledOut(path);
+}
+
+function spelledOut(sent: string): string {
+  const segments = sent
     .split("/")
     .filter((segment) => segment !== "")
     .flatMap((segment) => KEYED.exec(segment)?.slice(1) ?? segment);

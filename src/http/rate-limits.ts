@@ -17,9 +17,13 @@ type RequestLimit = "ADDRESS_REQUESTS" | "STRANGER_REQUESTS" | "ACCOUNT_REQUESTS
  * Counts a request by its address before anything is done for it; one that names nobody counts as a stranger's, too.
  * So does, once that is known, one whose token is no good: a stranger with too many is told that instead.
  */
-export async function limitByAddress(c: Context<Edge>, next: Next): Promise<void> {
+export function limitByAddress(c: Context<Edge>, next: Next): Promise<void> {
   const { REQUEST_LIMITS, ADDRESS_REQUESTS, STRANGER_REQUESTS } = c.env as Partial<Env>;
-  if (REQUEST_LIMITS === "off" || (ADDRESS_REQUESTS ?? STRANGER_REQUESTS) === undefined) return await next();
+  const isOff = REQUEST_LIMITS === "off" || (ADDRESS_REQUESTS ?? STRANGER_REQUESTS) === undefined;
+  return isOff ? next() : countByAddress(c, next);
+}
+
+async function countByAddress(c: Context<Edge>, next: Next): Promise<void> {
   const address = (): string | null => networkOf(c.req.header("CF-Connecting-IP") ?? "");
   const isStranger = c.req.header("Authorization") === undefined;
   const [tooMany, tooManyOfStrangers] = await Promise.all([

@@ -8,6 +8,14 @@ export class JurisdictionUnknown extends Error {
   override readonly name = "JurisdictionUnknown";
 }
 
+/** The namespaces that are kept in a jurisdiction. */
+const confined = new WeakSet<object>();
+
+/** Whether a namespace is kept in a jurisdiction: then it knows ids of that only. */
+export function isConfined(namespace: object): boolean {
+  return confined.has(namespace);
+}
+
 /** What each environment has become, and what a kept one is: itself. */
 const kept = new WeakMap<object, object>();
 
@@ -22,8 +30,11 @@ export function located<Vars extends Env>(env: Vars): Vars {
   if (before !== undefined) return before;
   const inside = { ...env };
   try {
-    for (const name of NAMESPACES)
-      Object.assign(inside, { [name]: env[name].jurisdiction(jurisdiction as DurableObjectJurisdiction) });
+    for (const name of NAMESPACES) {
+      const namespace = env[name].jurisdiction(jurisdiction as DurableObjectJurisdiction);
+      confined.add(namespace);
+      Object.assign(inside, { [name]: namespace });
+    }
   } catch (error) {
     throw new JurisdictionUnknown(
       `The var JURISDICTION is ${JSON.stringify(jurisdiction)}, which the platform does not take: ${String(error)}`,

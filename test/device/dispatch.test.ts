@@ -101,7 +101,7 @@ test("a command that is being handed over while the alarm rings is not taken for
     const drained = dispatch.begin(channel);
     await vi.waitFor(() => expect(channel.frames).toHaveLength(1), PATIENTLY);
     const rung = dispatch.lookAfterOverdue(Date.now());
-    const asked = dispatch.find(id);
+    const asked = dispatch.tell(id);
     command.begins();
     await Promise.all([drained, rung, asked]);
     const statuses = command.taken.map(({ history }) => history.map(({ status }) => status));

@@ -16,6 +16,9 @@ const FILTER_WINDOW = 10_000;
 /** Places, from the first, in which commands are looked for that are to be erased: they end about in their order. */
 const SWEEP_WINDOW = 1_000;
 
+/** Commands that are kept in memory as they were read, and UTF-16 units of each: 2 MiB at most. */
+const REMEMBERED_MAX = 64;
+const REMEMBERED_LENGTH_MAX = 16 * 1024;
 /** Commands after which it is looked up again whether there is room: the database says so only when it is asked. */
 const ROOM_LOOKED_UP_EVERY = 1_000;
 
@@ -78,6 +81,7 @@ export class DeviceStore {
   #device: DeviceRecord | undefined;
   #open: Map<string, number> | undefined;
   #hasRoom: boolean | undefined;
+  readonly #texts = new Map<string, { stage: Stage; content: string }>();
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -145,12 +149,23 @@ export class DeviceStore {
   /** The same as JSON, as it is kept. */
   residentText(id: string): { stage: Stage; content: string } | undefined {
     if (this.device === undefined) return undefined;
-    return this.#storage.sql
+    const known = this.#texts.get(id);
+    if (known !== undefined) return known;
+    const text = this.#storage.sql
       .exec<{ stage: Stage; content: string }>(
         "SELECT stage, content FROM commands WHERE id = ? AND content IS NOT NULL",
         id,
       )
       .toArray()[0];
+    if (text !== undefined) this.#remember(id, text);
+    return text;
+  }
+
+  /** Keeps what was read in memory: who asks for a command asks again. What is written of it is forgotten here. */
+  #remember(id: string, text: { stage: Stage; content: string }): void {
+    if (text.content.length > REMEMBERED_LENGTH_MAX) return;
+    if (this.#texts.size >= REMEMBERED_MAX) this.#texts.clear();
+    this.#texts.set(id, text);
   }
 
   /**
@@ -165,6 +180,7 @@ export class DeviceStore {
   /** Writes a resident as it is now. */
   write({ command, stage }: Resident): void {
     const ended = endedOf(command, stage);
+    this.#texts.delete(command.order.id);
     this.#storage.sql.exec(
       "UPDATE commands SET ended = ?, due = ?, stage = ?, content = ? WHERE place = ?",
       ended,
@@ -177,12 +193,14 @@ export class DeviceStore {
   }
 
   /** It is being handed over from now on: whether it was must be asked of its own object. */
-  leaves(place: number): void {
+  leaves({ order, place }: Placed): void {
+    this.#texts.delete(order.id);
     this.#storage.sql.exec("UPDATE commands SET stage = 'leaving' WHERE place = ?", place);
   }
 
   /** It has an object of its own now; `ended`: in which it has ended already. */
   left(id: string, ended: EndedStatus | null): void {
+    this.#texts.delete(id);
     this.#storage.sql.exec(
       "UPDATE commands SET ended = ?, stage = NULL, content = NULL WHERE id = ?",
       ended,
@@ -193,6 +211,7 @@ export class DeviceStore {
 
   /** Erases the residents that have been kept for as long as they were to be. */
   sweep(now: number): void {
+    this.#texts.clear();
     this.#storage.sql.exec(
       `DELETE FROM commands WHERE place <= ${SWEEP_END} AND stage = 'done' AND due <= ?`,
       SWEEP_WINDOW - 1,
@@ -262,6 +281,7 @@ export class DeviceStore {
 
   /** Takes a command off the list. */
   forget(id: string): void {
+    this.#texts.delete(id);
     this.#storage.sql.exec("DELETE FROM commands WHERE id = ?", id);
     this.#openCommands().delete(id);
   }
@@ -341,6 +361,7 @@ export class DeviceStore {
     await this.#storage.deleteAll();
     this.#device = undefined;
     this.#open = undefined;
+    this.#texts.clear();
   }
 
   #openCommands(): Map<string, number> {

@@ -90,7 +90,7 @@ export class Residents {
 
   /** Hands over one that waits. */
   meet({ command }: Resident, connection: Channel): void {
-    this.#house.store.leaves(command.place);
+    this.#house.store.leaves(command);
     void this.#handOver(command, connection);
   }
 

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import * as v from "valibot";
-import { type Bounds, type JsonRefusal, readJson } from "../json.ts";
+import { type Bounds, type JsonRefusal, readJsonOf } from "../json.ts";
 import { BODY_BYTES_MAX, BODY_DEPTH_MAX, PAYLOAD_DEPTH_MAX } from "../limits.ts";
 import type { Edge } from "./edge.ts";
 import { ApiError } from "./errors.ts";
@@ -31,7 +31,7 @@ export async function readBody<Entries extends v.ObjectEntries>(
   requireJsonType(c.req.header("Content-Type"));
   // Asking for the length first spares the reading; a wrong length is met by the bound on what is read.
   if (Number(c.req.header("Content-Length") ?? 0) > bounds.bytesMax) throw REFUSALS.tooLarge(bounds);
-  const body = await readJson(c.req.raw.body, bounds);
+  const body = await readJsonOf(c.req.raw, bounds);
   if (!body.ok) throw REFUSALS[body.reason](bounds);
   if (typeof body.value !== "object" || body.value === null || Array.isArray(body.value)) {
     throw new ApiError("invalidRequest", "The body is a JSON object.");

@@ -7,7 +7,7 @@ import { serveCommands } from "./commands.ts";
 import { serveConnection } from "./connection.ts";
 import { serveDevices } from "./devices.ts";
 import { serveDocuments } from "./documents.ts";
-import type { Edge } from "./edge.ts";
+import { commonHeaders, type Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
 import { serveMessages } from "./messages.ts";
 import { servePages } from "./pages.ts";
@@ -25,11 +25,7 @@ app.use(async (c, next) => {
   await next();
   // The headers of an upgrade are the device's object's own.
   if (c.res.status === 101) return;
-  const clientRequestId = c.get("clientRequestId");
-  c.header("request-id", c.get("requestId"));
-  if (clientRequestId !== undefined) c.header("client-request-id", clientRequestId);
-  c.header("OData-Version", "4.0");
-  c.header("Cache-Control", "no-store");
+  for (const [name, value] of commonHeaders(c)) c.header(name, value);
 });
 
 const allowAnyOrigin = cors({

@@ -3,7 +3,7 @@ import { base64url } from "jose";
 import type * as v from "valibot";
 import { BATCH_BYTES_MAX, BATCH_DEPTH_MAX, SECOND, WAIT_SECONDS_MAX } from "../limits.ts";
 import { isJson, readBody } from "./body.ts";
-import type { Edge } from "./edge.ts";
+import { commonHeaders, type Edge } from "./edge.ts";
 import { ApiError, answerError } from "./errors.ts";
 import { wantsEvents } from "./events.ts";
 import { canonicalPath, isVersioned } from "./paths.ts";
@@ -160,8 +160,7 @@ async function carryOut(
   const prefer = request.headers.get("Prefer");
   if (prefer !== null) request.headers.set("Prefer", waitingAtMost(prefer, waitUntil - Date.now()));
   const refusal = failed.length > 0 ? dependencyFailed(failed) : refuse(request);
-  const response =
-    refusal === null ? await app.fetch(request, c.env, c.executionCtx) : answerError(refusal, c);
+  const response = refusal === null ? await app.fetch(request, c.env, c.executionCtx) : refused(c, refusal);
   return await written(id, response);
 }
 
@@ -170,6 +169,13 @@ function dependencyFailed(ids: readonly string[]): ApiError {
     "failedDependency",
     `This was not done, because what it depends on failed: ${ids.map(quoted).join(", ")}.`,
   );
+}
+
+/** What the batch itself answers to a part of it, with what every answer has. */
+function refused(c: Context<Edge>, refusal: ApiError): Response {
+  const response = answerError(refusal, c);
+  for (const [name, value] of commonHeaders(c)) response.headers.set(name, value);
+  return response;
 }
 
 /** Why a request cannot be a part of a batch; null where it can. */

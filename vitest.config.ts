@@ -54,6 +54,7 @@ export default defineConfig({
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
                 MODEL_RUNS: process.env.SOAK_RUNS ?? "",
                 MODEL_SEED: process.env.SEED ?? "",
+                RANDOM_REQUESTS: process.env.REQUESTS ?? "",
               },
               // Nothing that a test does leaves the machine.
               outboundService: network(documents),

@@ -1,0 +1,57 @@
+import { env, exports } from "cloudflare:workers";
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import { Description } from "../described.ts";
+import { ORIGIN } from "../stage.ts";
+import { hurries } from "./hurry.ts";
+import { Trial } from "./trial.ts";
+
+/** Random requests, made from the API's own description: nothing fails, and every answer is one that it tells of. */
+
+const REQUESTS = Number(env.RANDOM_REQUESTS || 1_000);
+const SEED = env.MODEL_SEED === "" ? Date.now() & 0x7fffffff : Number(env.MODEL_SEED);
+/** Requests from which on all that is described is met. */
+const ALL_FROM = 8_000;
+/**
+ * What is described and not met: no object fails here, and floods have their own tests. A method that a resource does
+ * not have is answered 405 by all of them.
+ */
+const UNMET = new Set(["405", "429", "500", "503"]);
+
+let description: Description;
+beforeAll(async () => {
+  const served = await exports.default.fetch(`${ORIGIN}/openapi.json`);
+  description = new Description(await served.json());
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+test(`${REQUESTS} random requests are answered as described`, {
+  timeout: 120_000 + 60 * REQUESTS,
+}, async () => {
+  // Tokens that lead nowhere are told to the log.
+  vi.spyOn(console, "error").mockReturnValue();
+  hurries();
+  const trial = new Trial(description);
+  await trial.sends(REQUESTS, SEED);
+
+  const unmet = (isIn: (status: string) => boolean): string[] =>
+    description.operations.flatMap(({ id, answers }) =>
+      Object.keys(answers)
+        .filter((status) => isIn(status) && !UNMET.has(status) && !trial.seen.has(`${id} ${status}`))
+        .map((status) => `${id} ${status}`),
+    );
+  expect(
+    description.operations.filter(
+      ({ id }) => ![...trial.seen.keys()].some((one) => one.startsWith(`${id} `)),
+    ),
+  ).toEqual([]);
+  if (REQUESTS >= ALL_FROM)
+    expect(
+      unmet(() => true),
+      `what SEED=${SEED} did not meet`,
+    ).toEqual([]);
+});

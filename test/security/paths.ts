@@ -6,7 +6,7 @@ import { fitting, WILD_TEXT } from "./values.ts";
 
 type Ids = Record<string, string>;
 
-const DEVICES = ["online", "away", "polling", "latest"].map((name) => `{{device:${name}}}`);
+const DEVICES = ["online", "away", "away", "polling", "latest"].map((name) => `{{device:${name}}}`);
 const COMMANDS = [
   ...["waiting", "sent", "executing", "custom", "cancelling", "latest"],
   ...["completed", "scalar", "failed", "dropped", "canceled", "failedToSend"],
@@ -40,8 +40,18 @@ export function idsFor(
   const right = rightIds(description, inPath, devices);
   if (!isWrong || names.length === 0) return right;
   return fc
-    .tuple(right, fc.constantFrom(...names), WRONG_IDS)
+    .tuple(right, fc.constantFrom(...names))
+    .chain(([ids, name]) => fc.tuple(fc.constant(ids), fc.constant(name), wrongFor(name)))
     .map(([ids, name, wrong]) => ({ ...ids, [name]: wrong }));
+}
+
+/** Another's, or another device's, most of all: whose it is has to be asked of an object. */
+function wrongFor(name: string): fc.Arbitrary<string> {
+  const others =
+    name === "commandId"
+      ? ["foreign", "waiting", "completed"].map((one) => `{{command:${one}}}`)
+      : ["{{device:foreign}}"];
+  return fc.oneof(fc.constantFrom(...others), WRONG_IDS);
 }
 
 function rightIds(

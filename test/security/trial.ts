@@ -103,7 +103,11 @@ export class Trial {
     if (status === 201 && location !== null) this.#world.made(shot.speaker, location);
     const isDevices = shot.speaker !== null && "device" in shot.speaker;
     if (isDevices && method === "GET") await this.#world.takes(deviceId);
-    else if (method === "DELETE") await this.#world.forgets(commandId ?? deviceId);
+    else if (operation === null) {
+      // Where the path led, and to what of all this, nobody knows.
+      if (method !== "GET" && method !== "HEAD")
+        for (const id of Object.values(shot.ids)) await this.#world.forgets(id);
+    } else if (method === "DELETE") await this.#world.forgets(commandId ?? deviceId);
     else if (method === "POST" && (commandId ?? userCode) !== undefined)
       await this.#world.forgets(commandId ?? userCode);
   }

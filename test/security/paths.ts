@@ -6,7 +6,7 @@ import { fitting, WILD_TEXT } from "./values.ts";
 
 type Ids = Record<string, string>;
 
-const DEVICES = ["online", "away", "away", "polling", "latest"].map((name) => `{{device:${name}}}`);
+const DEVICES = ["online", "away", "away", "away", "polling", "latest"].map((name) => `{{device:${name}}}`);
 const COMMANDS = [
   ...["waiting", "sent", "executing", "custom", "cancelling", "latest"],
   ...["completed", "scalar", "failed", "dropped", "canceled", "failedToSend"],

@@ -37,7 +37,11 @@ const DEVIATIONS: fc.Arbitrary<Deviations> = fc
 
 /** Requests for any operation of the description. */
 export function plansOf(description: Description): fc.Arbitrary<Plan> {
-  return fc.constantFrom(...description.operations).chain((operation) => plansFor(description, operation));
+  // With a body there is more to be wrong.
+  const all = description.operations.flatMap((one) =>
+    Object.keys(one.bodies).length > 0 ? [one, one] : [one],
+  );
+  return fc.constantFrom(...all).chain((operation) => plansFor(description, operation));
 }
 
 export function plansFor(description: Description, described: DescribedOperation): fc.Arbitrary<Plan> {
@@ -237,7 +241,7 @@ function headersOf(description: Description, operation: DescribedOperation): fc.
     const value = known ? fc.constantFrom(...known) : fitting(description, schema, name).map(String);
     return fc.option(
       value.map((text): Headers[number] => [name, text]),
-      { freq: 2 },
+      { freq: 3 },
     );
   });
   const upgrade: Headers[number] = ["Upgrade", "websocket"];

@@ -38,20 +38,13 @@ test(`${REQUESTS} random requests are answered as described`, {
   const trial = new Trial(description);
   await trial.sends(REQUESTS, SEED);
 
-  const unmet = (isIn: (status: string) => boolean): string[] =>
-    description.operations.flatMap(({ id, answers }) =>
-      Object.keys(answers)
-        .filter((status) => isIn(status) && !UNMET.has(status) && !trial.seen.has(`${id} ${status}`))
-        .map((status) => `${id} ${status}`),
-    );
-  expect(
-    description.operations.filter(
-      ({ id }) => ![...trial.seen.keys()].some((one) => one.startsWith(`${id} `)),
-    ),
-  ).toEqual([]);
-  if (REQUESTS >= ALL_FROM)
-    expect(
-      unmet(() => true),
-      `what SEED=${SEED} did not meet`,
-    ).toEqual([]);
+  const met = [...trial.seen.keys()];
+  const unasked = description.operations.filter(({ id }) => !met.some((one) => one.startsWith(`${id} `)));
+  expect(unasked.map(({ id }) => id)).toEqual([]);
+  if (REQUESTS < ALL_FROM) return;
+  const unmet = description.operations.flatMap(({ id, answers }) => {
+    const statuses = Object.keys(answers).filter((status) => !UNMET.has(status));
+    return statuses.map((status) => `${id} ${status}`).filter((one) => !met.includes(one));
+  });
+  expect(unmet).toEqual([]);
 });

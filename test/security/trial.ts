@@ -9,7 +9,7 @@ import { World } from "./world.ts";
 /** Requests of one scene, the most: what fails is told with those before it. */
 const SCENE = 20;
 /** Scenes after which all is made anew: an account that is used without end meets its limits. */
-const SCENES_IN_A_WORLD = 25;
+const SCENES_IN_A_WORLD = 50;
 /** Milliseconds in which what was found is made smaller. */
 const SHRINKING_MS = 30_000;
 

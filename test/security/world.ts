@@ -78,8 +78,11 @@ export class World {
     return this.#owners.get(id) === speaker.account;
   }
 
+  /** Whether this is the other account, or a device of it. */
   isStranger(speaker: Speaker): boolean {
-    return speaker !== null && "account" in speaker && speaker.account === this.#stranger;
+    if (speaker === null) return false;
+    const account = "device" in speaker ? this.#owners.get(speaker.device) : speaker.account;
+    return account === this.#stranger;
   }
 
   /** A request has made something of the speaker's. */

@@ -75,7 +75,7 @@ function typesOf(type: string, isWrong: boolean): fc.Arbitrary<string> {
 }
 
 /** The most that a payload, and the least that no body, may have. */
-const LARGE = ["{{big:262142}}", "{{big:262143}}", "{{big:1048577}}", "{{big:1048577}}"];
+const LARGE = ["{{big:262142}}", "{{big:262143}}", "{{big:1048577}}", "{{big:1048577}}", "{{big:1048577}}"];
 
 function wrong(value: Json): fc.Arbitrary<{ text: string; bytes?: true }> {
   const text = JSON.stringify(value ?? {});

@@ -38,13 +38,18 @@ test(`${REQUESTS} random requests are answered as described`, {
   const trial = new Trial(description);
   await trial.sends(REQUESTS, SEED);
 
-  const met = [...trial.seen.keys()];
-  const unasked = description.operations.filter(({ id }) => !met.some((one) => one.startsWith(`${id} `)));
-  expect(unasked.map(({ id }) => id)).toEqual([]);
+  expect(description.operations.filter(({ id }) => !trial.asked.has(id)).map(({ id }) => id)).toEqual([]);
   if (REQUESTS < ALL_FROM) return;
-  const unmet = description.operations.flatMap(({ id, answers }) => {
-    const statuses = Object.keys(answers).filter((status) => !UNMET.has(status));
-    return statuses.map((status) => `${id} ${status}`).filter((one) => !met.includes(one));
-  });
-  expect(unmet).toEqual([]);
+  // A rare one may need some luck more.
+  for (let more = 1; unmetBy(trial).length > 0 && more <= 10; more++)
+    await trial.sends(REQUESTS + (more * REQUESTS) / 10, SEED + more * REQUESTS);
+  expect(unmetBy(trial)).toEqual([]);
 });
+
+/** What is described, and was not answered. */
+function unmetBy({ seen }: Trial): string[] {
+  return description.operations.flatMap(({ id, answers }) => {
+    const statuses = Object.keys(answers).filter((status) => !UNMET.has(status));
+    return statuses.map((status) => `${id} ${status}`).filter((one) => !seen.has(one));
+  });
+}

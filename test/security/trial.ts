@@ -17,6 +17,8 @@ const SHRINKING_MS = 30_000;
 export class Trial {
   readonly #description: Description;
   sent = 0;
+  /** Operations that were asked for. */
+  readonly asked = new Set<string>();
   /** Operations and the statuses that they were answered with, and how often. */
   readonly seen = new Map<string, number>();
   #world = new World();
@@ -86,6 +88,7 @@ export class Trial {
     const { operation, method } = shot.plan;
     if (operation !== null) {
       const key = `${operation.id} ${status}`;
+      this.asked.add(operation.id);
       this.seen.set(key, (this.seen.get(key) ?? 0) + 1);
     }
     if (status === 200 && shot.parts.length > 0) {

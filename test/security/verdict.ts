@@ -253,6 +253,7 @@ function examineParts(description: Description, world: World, batch: Shot, { tex
     try {
       demand(status < 500, "The service failed.");
       examineHeaders(heard, answer, false);
+      examineSecrets(heard, answer, world);
       // What a batch itself refuses of its parts is told in its own description.
       const isOwn = status === 424 || ([400, 406].includes(status) && /batch/.test(own));
       if (isOwn || part.plan.operation === null) examineUnknown(description, answer);

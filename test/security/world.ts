@@ -116,6 +116,7 @@ export class World {
 
   /** Lets go of what it holds open. */
   async ends(): Promise<void> {
+    this.isSpent = true;
     for (const device of this.#devices.values()) {
       const made = await device.catch(() => "");
       if (typeof made !== "string") made.socket?.close(1000);

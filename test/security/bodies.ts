@@ -57,7 +57,7 @@ export function bodyFor(
   return fc.constantFrom(...kinds).chain(([type, { schema, example }]) => {
     const types = isMistyped ? fc.constantFrom(...OTHER_TYPES) : typesOf(type, isWrong);
     const valid = fc.oneof(
-      { weight: 2, arbitrary: fc.constant({ value: example as Json, isExample: true }) },
+      { weight: 3, arbitrary: fc.constant({ value: example as Json, isExample: true }) },
       { weight: 3, arbitrary: valuesOf(description, schema).map((value) => ({ value, isExample: false })) },
     );
     const texts = isWrong

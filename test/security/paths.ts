@@ -6,7 +6,10 @@ import { fitting, WILD_TEXT } from "./values.ts";
 
 type Ids = Record<string, string>;
 
-const DEVICES = ["online", "away", "away", "away", "polling", "latest"].map((name) => `{{device:${name}}}`);
+/** Most of them one and the same, so that what was done to it is met again. */
+const DEVICES = [...Array.from({ length: 5 }, () => "away"), "online", "polling", "latest"].map(
+  (name) => `{{device:${name}}}`,
+);
 const COMMANDS = [
   ...["waiting", "sent", "executing", "custom", "cancelling", "latest"],
   ...["completed", "scalar", "failed", "dropped", "canceled", "failedToSend"],
@@ -30,13 +33,15 @@ const WRONG_IDS = fc.oneof(
 /** What stands for an operation's path parameters. */
 export function idsFor(
   description: Description,
-  { access, parameters }: DescribedOperation,
+  { access, method, parameters }: DescribedOperation,
   isWrong: boolean,
 ): fc.Arbitrary<Ids> {
   const inPath = parameters.filter((parameter) => parameter.in === "path");
   const names = inPath.map(({ name }) => name);
-  // Only of a device of ours is the key at hand.
-  const devices = access === "device" ? DEVICES.filter((device) => !device.includes("latest")) : DEVICES;
+  const devices = DEVICES.filter((device) =>
+    // Only of a device of ours is the key at hand; and the one that is met again is not to go.
+    access === "device" ? !device.includes("latest") : method !== "DELETE" || !device.includes("away"),
+  );
   const right = rightIds(description, inPath, devices);
   if (!isWrong || names.length === 0) return right;
   return fc

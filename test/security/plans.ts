@@ -227,7 +227,7 @@ const WILD_ACCEPT: fc.Arbitrary<Headers> = fc
 
 const HEADER_VALUES: Record<string, readonly string[]> = {
   Prefer: ["wait=0", "wait=1", "wait=60", "respond-async, wait=2", 'wait="3"'],
-  "Idempotency-Key": ["one", '"one"', "two"],
+  "Idempotency-Key": ["one", "one", '"one"', "two"],
   "client-request-id": ["8f1e9a52-0d7c-4a55-9d2b-0c8f0e8f7f11", "mine"],
   "Retry-Attempt": ["1", "2"],
   "Last-Event-ID": ["0", "1", "3", "999"],

@@ -69,13 +69,13 @@ function nested(levels: number): Json {
 const BY_NAME: Record<string, readonly Json[]> = {
   device_code: ["{{deviceCode:open}}", "{{deviceCode:approved}}", "{{deviceCode:denied}}"],
   uri: ["https://example.com/", "ms-settings:", "javascript:alert(1)", "file:///etc/passwd", "no uri"],
-  postBackUri: [
-    "https://receiver.example.com/hook",
-    "https://127.0.0.1/",
-    "https://appia.test/",
-    "http://x.example/",
+  postBackUri: [null, null, "https://receiver.example.com/hook", "https://127.0.0.1/", "https://appia.test/"],
+  payload: [
+    { uri: "https://example.com/" },
+    { uri: "https://example.com/", more: [1, "two", null] },
+    { uri: "https://example.com/", URI: "javascript:alert(1)" },
+    0,
   ],
-  payload: [{ uri: "https://example.com/" }, { uri: "https://example.com/", URI: "javascript:alert(1)" }, 0],
   publicKey: [
     {
       kty: "EC",
@@ -84,8 +84,8 @@ const BY_NAME: Record<string, readonly Json[]> = {
       y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
     },
   ],
-  deliveryTimeout: ["PT1S", "P30D", "PT24H", "P1Y", "PT0S", "-PT1S", "P31D"],
-  executionTimeout: ["PT1S", "P1DT12H", "P2W", "PT1,5S"],
+  deliveryTimeout: [null, "PT1S", "P30D", "PT24H", "P2W", "PT0S", "P31D", "P1Y"],
+  executionTimeout: [null, "PT1S", "P1DT12H", "PT1,5S", "-PT1S"],
 };
 
 /** Values that fit a schema, more or less: what no schema can say is left to chance. */

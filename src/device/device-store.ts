@@ -69,6 +69,8 @@ export class DeviceStore {
   readonly #storage: DurableObjectStorage;
   #device: DeviceRecord | undefined;
   #open: Map<string, number> | undefined;
+  /** The last place that was given. */
+  #lastPlace = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -94,13 +96,18 @@ export class DeviceStore {
     return this.#openCommands();
   }
 
-  /** Adds a command at the end of the list, and answers its place. */
-  add(order: Order, acceptedAt: number, stage: Stage, intent: Intent | null): number {
+  /**
+   * Adds a command at the end of the list, and answers its place. That is behind `after`, too, and behind any that was
+   * given before: the list alone would give the place of a command that was erased from its end once more, and whoever
+   * goes through it in that order would pass over the newer one.
+   */
+  add(order: Order, acceptedAt: number, stage: Stage, intent: Intent | null, after: number): number {
     const open = this.#openCommands();
     const { place } = this.#storage.sql
       .exec<{ place: number }>(
-        `INSERT INTO commands (id, intent, fingerprint, accepted, deliver_by, stage, orders)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING place`,
+        `INSERT INTO commands (place, id, intent, fingerprint, accepted, deliver_by, stage, orders)
+         VALUES (MAX(COALESCE((SELECT MAX(place) FROM commands), 0), ?) + 1, ?, ?, ?, ?, ?, ?, ?) RETURNING place`,
+        Math.max(this.#lastPlace, after),
         order.id,
         intent?.key ?? null,
         intent?.fingerprint ?? null,
@@ -110,6 +117,7 @@ export class DeviceStore {
         JSON.stringify(order),
       )
       .one();
+    this.#lastPlace = place;
     open.set(order.id, place);
     return place;
   }

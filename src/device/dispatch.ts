@@ -73,7 +73,7 @@ export class Dispatch {
     const connection = this.#around.current();
     const waits = connection === undefined ? order.whenOffline === "queue" : connection.drainedTo !== null;
     const stage = !waits ? "leaving" : connection === undefined ? "offline" : "queued";
-    const place = store.add(order, now, stage, intent);
+    const place = store.add(order, now, stage, intent, connection?.drainedTo ?? 0);
     if (stage === "leaving") void this.#handOver({ order, acceptedAt: now, place, stage }, connection, now);
     return { ok: true, acceptedAt: now };
   }

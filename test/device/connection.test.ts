@@ -1,10 +1,10 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Allowance } from "../../src/device/connection.ts";
 import { SUBPROTOCOL } from "../../src/device/protocol.ts";
-import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../../src/limits.ts";
+import { GATHERING_MS, MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX } from "../../src/limits.ts";
 import { PATIENTLY } from "../patience.ts";
 import { APP_SERVICE, Api, answerOf, Device, LAUNCH_URI, ORIGIN } from "../stage.ts";
 
@@ -292,6 +292,29 @@ describe("order", () => {
     expect(seen.slice(0, waiting)).toEqual(Array.from({ length: waiting }, (_, index) => index));
     for (const command of sent) await api.reaches(command, "completed");
     expect(device.untaken).toEqual([]);
+  });
+
+  test("a command comes that takes the place of an erased one, while the device is given what waited", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    await api.send(device, LAUNCH_URI);
+    const ended = await api.send(device, LAUNCH_URI);
+    const wait = scheduler.wait.bind(scheduler);
+    const held = Promise.withResolvers<void>();
+    // The first is given, and what the device says to it is still gathered.
+    vi.spyOn(scheduler, "wait").mockImplementation((ms, options) =>
+      ms === GATHERING_MS ? held.promise : wait(ms, options),
+    );
+    onTestFinished(() => void vi.restoreAllMocks());
+    await device.connects();
+    await device.receives();
+    const { id } = await device.receives();
+    device.answers(id, null);
+    await api.reaches(ended, "completed");
+    expect((await api.request("DELETE", ended)).status).toBe(204);
+    const next = await api.send(device, LAUNCH_URI);
+    held.resolve();
+    expect((await device.receives()).id).toBe(next.slice(next.lastIndexOf("/") + 1));
   });
 
   test("a command that nobody answers holds up none behind it", async () => {

@@ -84,7 +84,7 @@ function wrong(value: Json): fc.Arbitrary<{ text: string; bytes?: true }> {
     { weight: 6, arbitrary: damaged(text) },
     { weight: 2, arbitrary: ANY_JSON.map((other) => ({ text: JSON.stringify(other) })) },
     {
-      weight: 1,
+      weight: 4,
       arbitrary: fc
         .constantFrom(...LARGE)
         .map((big) => ({ text: JSON.stringify({ ...value, payload: big }) })),

@@ -43,12 +43,6 @@ test(`${REQUESTS} random requests are answered as described`, {
   // A rare one may need some luck more.
   for (let more = 1; unmetBy(trial).length > 0 && more <= 10; more++)
     await trial.sends(REQUESTS + (more * REQUESTS) / 10, SEED + more * REQUESTS);
-  console.log(
-    "SENT",
-    trial.sent,
-    [...trial.seen].filter(([k]) => /sendCommand/.test(k)),
-    [...trial.seen].filter(([k, n]) => n < 3 && !/ (405|424|429|204)/.test(k)),
-  );
   expect(unmetBy(trial)).toEqual([]);
 });
 

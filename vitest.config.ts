@@ -64,6 +64,7 @@ export default defineConfig({
                 TEST_SIGNING_KEY: JSON.stringify({ ...(await exportJWK(privateKey)), ...named }),
                 MODEL_RUNS: process.env.SOAK_RUNS ?? "",
                 MODEL_SEED: process.env.SEED ?? "",
+                RANDOM_REQUESTS: process.env.REQUESTS ?? "",
               },
               // Low enough to be reached: they are switched on by the tests that are about them.
               ratelimits: Object.fromEntries(

@@ -5,6 +5,8 @@ declare namespace Cloudflare {
     /** How many random sequences the model-based test runs, and the seed of the first; empty for its own choice. */
     MODEL_RUNS: string;
     MODEL_SEED: string;
+    /** How many random requests the test of that name sends; empty for its own choice. */
+    RANDOM_REQUESTS: string;
   }
 }
 

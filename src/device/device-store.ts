@@ -81,6 +81,8 @@ export class DeviceStore {
   #device: DeviceRecord | undefined;
   #open: Map<string, number> | undefined;
   #hasRoom: boolean | undefined;
+  /** The last place that was given. */
+  #lastPlace = 0;
   readonly #texts = new Map<string, { stage: Stage; content: string }>();
 
   constructor(storage: DurableObjectStorage) {
@@ -107,15 +109,21 @@ export class DeviceStore {
     return this.#openCommands();
   }
 
-  /** Adds a command at the end of the list, and answers its place; undefined where one of its id is there already. */
-  add(command: Command, stage: Stage, intent: Intent | null): number | undefined {
+  /**
+   * Adds a command at the end of the list, and answers its place; undefined where one of its id is there already. The
+   * place is behind `after`, too, and behind any that was given before: the list alone would give that of a command
+   * erased from its end once more, and whoever goes through it in order would pass over the newer one.
+   */
+  add(command: Command, stage: Stage, intent: Intent | null, after: number): number | undefined {
     const open = this.#openCommands();
     const { id } = command.order;
     const ended = endedOf(command, stage);
     const place = this.#storage.sql
       .exec<{ place: number }>(
-        `INSERT INTO commands (id, ended, intent, fingerprint, accepted, open_from, due, stage, content)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING place`,
+        `INSERT INTO commands (place, id, ended, intent, fingerprint, accepted, open_from, due, stage, content)
+         VALUES (MAX(IFNULL((SELECT MAX(place) FROM commands), 0), ?) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO NOTHING RETURNING place`,
+        Math.max(this.#lastPlace, after),
         id,
         ended,
         intent?.key ?? null,
@@ -128,6 +136,7 @@ export class DeviceStore {
       )
       .toArray()[0]?.place;
     if (place === undefined) return undefined;
+    this.#lastPlace = place;
     if (ended === null) open.set(id, place);
     if (place % ROOM_LOOKED_UP_EVERY === 0) this.#hasRoom = undefined;
     return place;

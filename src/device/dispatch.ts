@@ -77,8 +77,9 @@ export class Dispatch {
     if (store.open.size >= OPEN_COMMANDS_PER_DEVICE_MAX && store.acceptedAt(order.id) === undefined)
       return { ok: false, reason: "queueFull" };
     const connection = this.#around.current();
-    const isDraining = connection !== undefined && connection.drainedTo !== null;
-    return { ok: true, acceptedAt: this.#residents.take(order, intent, isDraining ? null : connection, now) };
+    const drainedTo = connection?.drainedTo ?? null;
+    const taker = drainedTo === null ? connection : null;
+    return { ok: true, acceptedAt: this.#residents.take(order, intent, taker, drainedTo ?? 0, now) };
   }
 
   /** Hands a command over again. */
@@ -137,7 +138,7 @@ export class Dispatch {
     const waiting = this.#waits.get(id) ?? new Set();
     this.#waits.set(id, waiting.add(resolve));
     // Cleared: a timer that is left over keeps the object in memory, and billed.
-    const timer = setTimeout(resolve, milliseconds, null);
+    const timer = setTimeout(() => resolve(null), milliseconds);
     const command = await promise;
     clearTimeout(timer);
     if (waiting.delete(resolve) && waiting.size === 0) this.#waits.delete(id);

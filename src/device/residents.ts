@@ -69,9 +69,16 @@ export class Residents {
 
   /**
    * Takes an order into the list, and answers when it was accepted: now, or before where it is there already.
-   * `connection` is what it is handed over to, null where it is to wait behind others.
+   * `connection` is what it is handed over to, null where it is to wait behind others. `after`:
+   * the place up to which others have been gone through.
    */
-  take(order: Order, intent: Intent | null, connection: Channel | undefined | null, now: number): number {
+  take(
+    order: Order,
+    intent: Intent | null,
+    connection: Channel | undefined | null,
+    after: number,
+    now: number,
+  ): number {
     const { store } = this.#house;
     const accepted = accept(order, now);
     const command = connection
@@ -80,7 +87,7 @@ export class Residents {
     const isOver = hasEnded(command.state);
     const stays = isOver && this.#mayStay(command);
     const stage = stays ? "done" : isOver || connection ? "leaving" : "waiting";
-    const place = store.add(command, stage, intent);
+    const place = store.add(command, stage, intent, after);
     if (place === undefined) return store.acceptedAt(order.id) ?? now;
     this.#house.observe(null, command);
     if (connection) void this.#handOver({ ...command, place }, connection);

@@ -41,6 +41,8 @@ export function answerError(error: Error, c: Context<Edge>): Response {
     date: new Date().toISOString(),
     "request-id": c.get("requestId"),
   };
+  // Nothing was granted to a request that is refused, and nothing repeated.
+  for (const name of ["Preference-Applied", "Idempotency-Replayed"]) c.header(name, undefined);
   const clientRequestId = c.get("clientRequestId");
   if (clientRequestId !== undefined) innerError["client-request-id"] = clientRequestId;
   return c.json(

@@ -213,3 +213,20 @@ test("more commands on their way than may be keep their order, and none is lost"
   expect(body.value).toHaveLength(100);
   for (const command of [commands[0], commands.at(-1)]) await api.reaches(command ?? "", "completed");
 });
+
+test("a command never takes the place of one that was erased: who goes through the list would pass over it", async () => {
+  const api = new Api();
+  const device = await Device.registered(api);
+  const first = await api.send(device, APP_SERVICE);
+  const second = await api.send(device, APP_SERVICE);
+  expect((await api.request("POST", `/v1.0${second}/cancel`)).status).toBe(202);
+  expect((await api.request("DELETE", `/v1.0${second}`)).status).toBe(204);
+  const third = await api.send(device, APP_SERVICE);
+  const places = await runInDurableObject(deviceOf(first), (_, { storage }) =>
+    storage.sql.exec("SELECT place, id FROM commands ORDER BY place").toArray(),
+  );
+  expect(places).toEqual([
+    { place: 1, id: first.split("/").at(-1) },
+    { place: 3, id: third.split("/").at(-1) },
+  ]);
+});

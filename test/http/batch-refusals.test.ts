@@ -25,6 +25,13 @@ describe("a request that no batch can hold is refused, and the others are not", 
     const answered = await responsesOf(api, [{ id: "it", ...part }, DEVICES]);
     expect(answered).toMatchObject({ it: { status }, 1: { status: 200 } });
     expect(answered.it.body.error.message).toMatch(/batch/);
+    // What the batch itself answers has what every answer has.
+    expect(answered.it.headers).toEqual({
+      "Cache-Control": "no-store",
+      "Content-Type": "application/json",
+      "OData-Version": "4.0",
+      "request-id": answered.it.body.error.innerError["request-id"],
+    });
   });
 });
 

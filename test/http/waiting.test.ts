@@ -44,6 +44,19 @@ describe("one call that waits", () => {
     expect([payload.status, payload.headers.get("Retry-After")]).toEqual([204, "1"]);
   });
 
+  test("is not granted to a request that is refused", async () => {
+    const api = new Api();
+    const device = await Device.registered(api);
+    const commands = `/v1.0/me/devices/${device.id}/commands`;
+    const headers = { Prefer: "wait=1", "Idempotency-Key": "one" };
+    expect((await api.post(commands, LAUNCH_URI, headers)).headers.get("Preference-Applied")).toBe("wait=1");
+    const reused = await api.post(commands, APP_SERVICE, headers);
+    expect([reused.status, reused.headers.get("Preference-Applied")]).toEqual([422, null]);
+    const command = await api.send(device, LAUNCH_URI);
+    const foreign = await new Api().get(`/v1.0${command}`, headers);
+    expect([foreign.status, foreign.headers.get("Preference-Applied")]).toEqual([404, null]);
+  });
+
   test("is granted a minute at most, and a preference that nobody can read is ignored", async () => {
     const api = new Api();
     const device = await Device.connected(api);

@@ -14,8 +14,9 @@ export function serveConnection(app: Hono<Edge>): void {
       const id = objectId(c.env.DEVICES, c.req.param("device") ?? "");
       if (id === null) throw notFound();
       await limitByDevice(c, id.toString());
-      // The answer to HEAD would come without the words that are read below.
-      const request = c.req.method === "HEAD" ? new Request(c.req.raw, { method: "GET" }) : c.req.raw;
+      // The answer to HEAD would come without the words that are read below. A body is of no use, and no GET's.
+      const { raw } = c.req;
+      const request = raw.method === "HEAD" ? new Request(raw.url, { headers: raw.headers }) : raw;
       const response = await reach(c.env.DEVICES, id, (stub) => stub.fetch(request));
       if (response.status === 101) return response;
       const { message } = (await response.json()) as { message: string | null };

@@ -1,5 +1,5 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
-import { env } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Allowance } from "../../src/device/connection.ts";
@@ -113,6 +113,16 @@ describe("admission", () => {
       code: "upgradeRequired",
       innerError: { code: "InvalidAuthenticationToken" },
     });
+  });
+
+  test.each(["GET", "HEAD"])("of a %s that announces a body is explained all the same", async (method) => {
+    const device = await Device.registered(new Api());
+    const headers = { Authorization: `Bearer ${await device.signToken()}`, "Content-Length": "5" };
+    const { status } = await exports.default.fetch(`${ORIGIN}/devices/${device.id}/connection`, {
+      method,
+      headers,
+    });
+    expect(status).toBe(426);
   });
 });
 

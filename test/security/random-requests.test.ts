@@ -16,6 +16,8 @@ const ALL_FROM = 8_000;
  * not have is answered 405 by all of them.
  */
 const UNMET = new Set(["405", "429", "500", "503"]);
+/** What is met only while the deletion of an account takes its time (test/http/delete-account.test.ts). */
+const WHILE_DELETING = ["registerDevice 409", "approvePairing 409", "denyPairing 409", "deleteAccount 202"];
 
 let description: Description;
 beforeAll(async () => {
@@ -50,6 +52,8 @@ test(`${REQUESTS} random requests are answered as described`, {
 function unmetBy({ seen }: Trial): string[] {
   return description.operations.flatMap(({ id, answers }) => {
     const statuses = Object.keys(answers).filter((status) => !UNMET.has(status));
-    return statuses.map((status) => `${id} ${status}`).filter((one) => !seen.has(one));
+    return statuses
+      .map((status) => `${id} ${status}`)
+      .filter((one) => !seen.has(one) && !WHILE_DELETING.includes(one));
   });
 }

@@ -21,28 +21,19 @@ import { logFault } from "../operations/log.ts";
 import { observe } from "../operations/observe.ts";
 import { reach } from "../reach.ts";
 import { admitSocket, admitToken, NO_SUCH_DEVICE, type Refused } from "./admission.ts";
-import { Allowance, type Channel, Connection } from "./connection.ts";
+import { type Channel, Connection } from "./connection.ts";
+import { Conversation } from "./conversation.ts";
 import type { DeviceProperties, DeviceRecord, DeviceStatus, DeviceView } from "./device.ts";
 import { DeviceStore, type Listed, type Page } from "./device-store.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Polls } from "./poll.ts";
-import {
-  CLOSE,
-  cancelFrame,
-  errorFrame,
-  lateFrame,
-  type Message,
-  parseFrame,
-  type RequestId,
-  RPC_ERROR,
-  resultFrame,
-} from "./protocol.ts";
+import { CLOSE, cancelFrame } from "./protocol.ts";
 
 /** One device: its properties, its connection, its presence, and its commands in the order they were accepted. */
 export class DeviceObject extends DurableObject<Env> {
   readonly #store: DeviceStore;
   readonly #dispatch: Dispatch;
-  readonly #allowance = new Allowance();
+  readonly #conversation: Conversation;
   readonly #polls = new Polls();
   /** When the alarm is set for; undefined before that was looked up. */
   #alarmAt: number | null | undefined;
@@ -55,9 +46,12 @@ export class DeviceObject extends DurableObject<Env> {
       commands: this.env.COMMANDS,
       store: this.#store,
       current: () => this.#current(),
-      given: () => this.#allowance.grant(),
+      given: () => this.#conversation.allowance.grant(),
       observe: (before, after) => observe(this.env, before, after),
       wakeBy: (time) => this.#wakeBy(time),
+    });
+    this.#conversation = new Conversation(this.#dispatch, (presence) => {
+      (this.#socket() ?? this.#polls).presence = presence;
     });
     // Answered by the platform, without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -300,7 +294,7 @@ export class DeviceObject extends DurableObject<Env> {
   ): Promise<{ ok: true; frames: readonly string[] } | Refused | Flooded> {
     const admitted = await this.admit(token, audience);
     if (!admitted.ok) return admitted;
-    if (!this.#allowance.take(1, Date.now())) return FLOODED;
+    if (!this.#conversation.allowance.take(1, Date.now())) return FLOODED;
     this.#current()?.close(CLOSE.replaced, "The device asks for its messages instead.");
     this.#rememberConnected();
     const poll = this.#polls.begin();
@@ -317,29 +311,16 @@ export class DeviceObject extends DurableObject<Env> {
   ): Promise<{ ok: true; answer: string | null } | Refused | Flooded> {
     const admitted = await this.admit(token, audience);
     if (!admitted.ok) return admitted;
-    const { messages, isBatch, fault } = parseFrame(text);
-    if (fault !== null) return { ok: false, status: 400, message: fault };
     this.#polls.heard();
-    const notices: string[] = [];
-    const answers = await this.#hear(messages, (notice) => notices.push(notice));
-    if (answers === null) return FLOODED;
+    const heard = await this.#conversation.overHttp(text);
+    if (heard === null) return FLOODED;
+    if ("fault" in heard) return { ok: false, status: 400, message: heard.fault };
     this.#polls.heard();
-    const frames = [...notices, ...answers];
-    if (frames.length === 0) return { ok: true, answer: null };
-    return { ok: true, answer: isBatch || frames.length > 1 ? batchOf(frames) : frames.join() };
+    return { ok: true, answer: heard.answer };
   }
 
-  override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    const connection = new Connection(socket);
-    connection.heard();
-    if (typeof data !== "string") {
-      connection.send(errorFrame(null, RPC_ERROR.invalidRequest, "Frames are text."));
-      return;
-    }
-    const { messages, isBatch } = parseFrame(data);
-    const answers = await this.#hear(messages, (notice) => connection.send(notice));
-    if (answers === null) connection.close(CLOSE.flooded, "Too many messages.");
-    else if (answers.length > 0) connection.send(isBatch ? batchOf(answers) : answers.join());
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    return this.#conversation.overSocket(socket, data);
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -377,37 +358,6 @@ export class DeviceObject extends DurableObject<Env> {
     } catch (error) {
       this.#log("deviceAlarmFailed", error);
       await this.#wakeBy(Date.now() + OFFER_TIMEOUT_MS);
-    }
-  }
-
-  /** Hears messages, and says what they are answered; null where the device says too much. */
-  async #hear(messages: Message[], notify: (notice: string) => unknown): Promise<string[] | null> {
-    if (!this.#allowance.take(messages.length, Date.now())) return null;
-    const answers = await Promise.all(messages.map((message) => this.#receive(message, notify)));
-    return answers.filter((answer) => answer !== null);
-  }
-
-  /** Does what a message asks, and says what it is answered: null where it wants no answer. */
-  async #receive(message: Message, notify: (notice: string) => unknown): Promise<string | null> {
-    switch (message.type) {
-      case "answer":
-        return message.frame;
-      case "alive":
-        return null;
-      case "presence": {
-        (this.#socket() ?? this.#polls).presence = message.state;
-        return answerTo(message.request);
-      }
-      case "report": {
-        const { commandId, report, request } = message;
-        const receipt = await this.#dispatch.hear(commandId, report);
-        if (receipt === null) {
-          const words = `This device has no command "${commandId.slice(0, 64)}".`;
-          return errorFrame(request, RPC_ERROR.invalidParams, words);
-        }
-        if (receipt !== "kept" && receipt.late) notify(lateFrame(commandId, receipt.status));
-        return answerTo(request);
-      }
     }
   }
 
@@ -511,13 +461,4 @@ const FLOODED: Flooded = { ok: false, status: 429 };
 
 function refused({ status, message }: Refused): Response {
   return Response.json({ message }, { status });
-}
-
-function batchOf(frames: string[]): string {
-  return `[${frames.join(",")}]`;
-}
-
-/** Most of what a device says is a notification; one that asks for an answer gets an empty one. */
-function answerTo(request: RequestId): string | null {
-  return request === null ? null : resultFrame(request, null);
 }

@@ -132,7 +132,11 @@ test("a renewal replaces the connection, and no command is lost or run twice", a
     .then(() => {
       renewed = true;
     });
-  while (!renewed) commands.push(await caller.send(id, { ...APP_SERVICE, payload: commands.length }));
+  while (!renewed) {
+    commands.push(await caller.send(id, { ...APP_SERVICE, payload: commands.length }));
+    // Other tests run meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   await renewal;
   commands.push(await caller.send(id, { ...APP_SERVICE, payload: "on the fresh connection" }));
   slow.resolve();

@@ -7,7 +7,7 @@ import { Trial } from "./trial.ts";
 
 /** Random requests, made from the API's own description: nothing fails, and every answer is one that it tells of. */
 
-const REQUESTS = Number(env.RANDOM_REQUESTS || 1_000);
+const REQUESTS = Number(env.RANDOM_REQUESTS || 500);
 const SEED = env.MODEL_SEED === "" ? Date.now() & 0x7fffffff : Number(env.MODEL_SEED);
 /** Requests from which on all that is described is met. */
 const ALL_FROM = 8_000;

@@ -321,7 +321,7 @@ const ROADS: Record<string, Road> = {
       await stage.deviceRings(DAY);
     },
     way: (stage) => stage.deviceRings(30 * DAY),
-    // Its row, and that row's entry in the index of ids.
+    // Its row; of its entry in the index SQLite's counter says nothing.
     rows: 1,
     // alarm.
     requests: 1,

@@ -5,11 +5,11 @@ import {
   type EndedStatus,
   hasEnded,
   type Intent,
-  type Report,
   type Status,
 } from "../command/command.ts";
 import { RESIDENT_BYTES_TOTAL_MAX } from "../limits.ts";
 import type { DeviceRecord } from "./device.ts";
+import { KeptReports } from "./kept-reports.ts";
 
 /** Places that are looked through for those that have ended in one way, for one page: rows read are billed. */
 const FILTER_WINDOW = 10_000;
@@ -23,7 +23,6 @@ const REMEMBERED_LENGTH_MAX = 16 * 1024;
 const ROOM_LOOKED_UP_EVERY = 1_000;
 
 const DEVICE = "device";
-const REPORT = "report:";
 
 /**
  * `content`, a command as JSON, is there while the command has no object of its own; `due` is then when it is too late
@@ -38,12 +37,6 @@ const SCHEMA = `
   );
   CREATE UNIQUE INDEX ids ON commands (id);
   CREATE UNIQUE INDEX intents ON commands (intent) WHERE intent IS NOT NULL;`;
-
-/** What a device said of a command. */
-export interface KeptReport {
-  command: string;
-  report: Report;
-}
 
 /** Where a resident stands: it waits for the device, or behind others; it is being handed over; it has ended. */
 export type Stage = "waiting" | "leaving" | "done";
@@ -77,6 +70,7 @@ export interface Page {
  * cost two more rows a command.
  */
 export class DeviceStore {
+  readonly reports: KeptReports;
   readonly #storage: DurableObjectStorage;
   #device: DeviceRecord | undefined;
   #open: Map<string, number> | undefined;
@@ -87,6 +81,7 @@ export class DeviceStore {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
+    this.reports = new KeptReports(storage);
   }
 
   /** The device; undefined where none was registered, or it is no more. Writes nothing. */
@@ -347,23 +342,6 @@ export class DeviceStore {
       .filter(({ place }) => place < before)
       .slice(-top)
       .reverse();
-  }
-
-  /** Keeps a report that its command's object could not be told, behind those kept before. */
-  keep(kept: KeptReport): void {
-    const last = [...this.#storage.kv.list({ prefix: REPORT, reverse: true, limit: 1 })][0]?.[0];
-    const next = last === undefined ? 1 : Number(last.slice(REPORT.length)) + 1;
-    this.#storage.kv.put(`${REPORT}${String(next).padStart(12, "0")}`, kept);
-  }
-
-  /** The reports that are kept, the oldest first, by their keys. */
-  kept(): [key: string, report: KeptReport][] {
-    return [...this.#storage.kv.list<KeptReport>({ prefix: REPORT })];
-  }
-
-  /** Lets go of a report that was told. */
-  told(key: string): void {
-    this.#storage.kv.delete(key);
   }
 
   async erase(): Promise<void> {

@@ -8,6 +8,8 @@ import type { Channel } from "./connection.ts";
 import type { DeviceStore, Placed } from "./device-store.ts";
 import { cancelFrame, deliveryFrame } from "./protocol.ts";
 import { Residents } from "./residents.ts";
+import { Turns } from "./turns.ts";
+import { Waits } from "./waits.ts";
 
 /** Calls under way at once when many commands are asked or told: hides the hop to each without a stampede. */
 const WINDOW = 16;
@@ -37,17 +39,16 @@ export class Dispatch {
   /** What the current connection has taken, as far as memory reaches: nothing is sent twice on one connection. */
   #taken = new Set<string>();
   readonly #residents: Residents;
-  /** Callers that wait for a command's end. */
-  readonly #waits = new Map<string, Set<(command: Command | null) => void>>();
-  /** Words under way, by command: each hears them in the order they were said. */
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #waits = new Waits<Command>();
+  /** What each command is asked and told is done in the order that it came. */
+  readonly #turns = new Turns();
 
   constructor(around: Surroundings) {
     this.#around = around;
     const { store } = around;
     this.#residents = new Residents({
       store,
-      inOrder: (id, step) => this.#inOrder(id, step),
+      turns: this.#turns,
       moveOut: (command) => this.#moveOut(command),
       give: (connection, delivery) => this.#give(connection, delivery),
       observe: (before, after) => around.observe(before, after),
@@ -100,7 +101,7 @@ export class Dispatch {
    */
   async tell(id: string, milliseconds = 0): Promise<string | null> {
     if (milliseconds > 0 && this.#residents.isOpen(id)) {
-      const ended = await this.#end(id, milliseconds);
+      const ended = await this.#waits.end(id, milliseconds);
       if (ended !== null) return JSON.stringify(ended);
     }
     return (await this.#residents.tell(id)) ?? null;
@@ -132,19 +133,6 @@ export class Dispatch {
     }
   }
 
-  /** A command at its end; null where that does not come within so many milliseconds, or not here. */
-  async #end(id: string, milliseconds: number): Promise<Command | null> {
-    const { promise, resolve } = Promise.withResolvers<Command | null>();
-    const waiting = this.#waits.get(id) ?? new Set();
-    this.#waits.set(id, waiting.add(resolve));
-    // Cleared: a timer that is left over keeps the object in memory, and billed.
-    const timer = setTimeout(() => resolve(null), milliseconds);
-    const command = await promise;
-    clearTimeout(timer);
-    if (waiting.delete(resolve) && waiting.size === 0) this.#waits.delete(id);
-    return command;
-  }
-
   /** A command has ended. */
   end(id: string, status: EndedStatus): void {
     this.#around.store.end(id, status);
@@ -160,7 +148,7 @@ export class Dispatch {
   /** Nothing more is to come; `command`, where it is known here. */
   #forgetMemory(id: string, command: Command | null = null): void {
     this.#taken.delete(id);
-    for (const resolve of this.#waits.get(id) ?? []) resolve(command);
+    this.#waits.tell(id, command);
   }
 
   /** Gives a command an object of its own. */
@@ -253,7 +241,7 @@ export class Dispatch {
       const { commands } = store.page(Number.MAX_SAFE_INTEGER, WINDOW, null);
       await Promise.all(
         commands.map(({ id }) =>
-          this.#inOrder(id, async () => {
+          this.#turns.after(id, async () => {
             const stage = store.resident(id)?.stage;
             // Others are nowhere else.
             if (stage === undefined || stage === "leaving")
@@ -274,10 +262,10 @@ export class Dispatch {
     const receipt = await this.#residents.hear(command, report);
     if (receipt !== null) return receipt;
     try {
-      return await this.#inOrder(command, () => this.#relay(command, report));
+      return await this.#turns.after(command, () => this.#relay(command, report));
     } catch (error) {
       this.#log("reportKept", error);
-      this.#around.store.keep({ command, report });
+      this.#around.store.reports.keep({ command, report });
       await this.#around.wakeBy(Date.now() + OFFER_TIMEOUT_MS);
       return "kept";
     }
@@ -286,9 +274,9 @@ export class Dispatch {
   /** Tells the reports that were kept. Throws where one still cannot be told. */
   async tellKept(): Promise<void> {
     const { store } = this.#around;
-    for (const [key, { command, report }] of store.kept()) {
+    for (const [key, { command, report }] of store.reports.all()) {
       await this.#relay(command, report);
-      store.told(key);
+      store.reports.told(key);
     }
   }
 
@@ -296,7 +284,7 @@ export class Dispatch {
   async #claim(id: string, connection: Channel): Promise<Claim | undefined> {
     try {
       // It may be moving out: then its own object is asked.
-      await this.#underWay.get(id)?.catch(() => undefined);
+      await this.#turns.settled(id);
       // It was given to this connection a moment ago.
       if (this.#residents.isInFlight(id)) return { type: "nothing" };
       // Where it was leaving when memory was lost, its own object knows what to do.
@@ -336,7 +324,7 @@ export class Dispatch {
     const { store } = this.#around;
     if (!connection.isOpen || !store.open.has(id)) return true;
     const resident = store.resident(id);
-    if (resident?.stage !== "waiting" || this.#underWay.has(id)) {
+    if (resident?.stage !== "waiting" || this.#turns.has(id)) {
       const claim = await this.#claim(id, connection);
       return claim !== undefined && (await this.#follow(claim, id, connection));
     }
@@ -372,7 +360,7 @@ export class Dispatch {
   /** Tells a command something, after what it is being told already; false where it could not be told. */
   async #tell(id: string, call: (stub: DurableObjectStub<CommandObject>) => Promise<void>): Promise<boolean> {
     try {
-      await this.#inOrder(id, () => this.#command(id, call));
+      await this.#turns.after(id, () => this.#command(id, call));
       return true;
     } catch (error) {
       this.#log("commandNotTold", error);
@@ -393,17 +381,6 @@ export class Dispatch {
       await Promise.all(window.map(({ id }) => step(id)));
       place = last.place;
     }
-  }
-
-  #inOrder<T>(command: string, step: () => Promise<T>): Promise<T> {
-    const before = this.#underWay.get(command) ?? Promise.resolve();
-    const done = before.catch(() => undefined).then(step);
-    this.#underWay.set(command, done);
-    const leave = (): void => {
-      if (this.#underWay.get(command) === done) this.#underWay.delete(command);
-    };
-    done.then(leave, leave);
-    return done;
   }
 
   #log(event: string, error: unknown): void {

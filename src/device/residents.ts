@@ -22,12 +22,12 @@ import {
 } from "../limits.ts";
 import type { Channel } from "./connection.ts";
 import type { DeviceStore, Placed, Resident, Stage } from "./device-store.ts";
+import type { Turns } from "./turns.ts";
 
 /** What residents need of what is around them. */
 export interface House {
   store: DeviceStore;
-  /** Does a step after those that are under way for the same command. */
-  inOrder<T>(id: string, step: () => Promise<T>): Promise<T>;
+  turns: Turns;
   /** Gives a command an object of its own. Throws where that cannot be reached. */
   moveOut(command: Placed): Promise<void>;
   /** Writes a command to a connection; false where that did not take it. */
@@ -145,7 +145,7 @@ export class Residents {
    * when memory was lost nobody knows whether the device has it: that attempt counts as lost.
    */
   moveOut(id: string, stage: "waiting" | "leaving"): Promise<boolean> {
-    return this.#house.inOrder(id, async () => {
+    return this.#house.turns.after(id, async () => {
       const resident = this.#house.store.resident(id);
       if (resident?.stage !== stage) return false;
       const { command } = resident;
@@ -164,7 +164,7 @@ export class Residents {
    */
   apply(id: string, stage: Exclude<Stage, "leaving">, event: Event): Promise<Command | undefined> {
     const { store, moveOut, observe, ended } = this.#house;
-    return this.#house.inOrder(id, async () => {
+    return this.#house.turns.after(id, async () => {
       const resident = store.resident(id);
       if (resident?.stage !== stage) return undefined;
       const { place } = resident.command;
@@ -242,7 +242,7 @@ export class Residents {
 
   /** It has ended, and stays; or it moves out. Where it cannot, it is written down, and the alarm sees to it. */
   async #land(command: Placed): Promise<void> {
-    const { store, ended, inOrder, log, moveOut, wakeBy } = this.#house;
+    const { store, ended, turns, log, moveOut, wakeBy } = this.#house;
     if (hasEnded(command.state) && this.#mayStay(command)) {
       const over = settled(command);
       store.write({ command: over, stage: "done" });
@@ -251,7 +251,7 @@ export class Residents {
     // Its connection did not take it after all.
     if (awaitsOffer(command.state)) return store.write({ command, stage: "waiting" });
     try {
-      await inOrder(command.order.id, () => moveOut(settled(command)));
+      await turns.after(command.order.id, () => moveOut(settled(command)));
     } catch (error) {
       log("moveFailed", error);
       store.write({ command, stage: "leaving" });

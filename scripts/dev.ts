@@ -1,6 +1,8 @@
 import { optionsFromEnvironment, startService } from "./service.ts";
+import { ENVIRONMENT, takesNoArguments } from "./usage.ts";
 
 /** `npm run dev`: the service alone. PORT and PERSIST_TO override the port and the storage folder. */
+takesNoArguments(`npm run dev: the service alone, until Ctrl+C.\n\n${ENVIRONMENT}`);
 let asked = false;
 try {
   const service = await startService(optionsFromEnvironment("shown"));

@@ -126,7 +126,7 @@ function spawnWithFiles(command: string, args: string[], output: ServiceOptions[
         : (["ignore", "pipe", "pipe", "ipc"] as const).slice(),
     env: {
       ...process.env,
-      // Nothing here is sent anywhere: the banner asks the registry for newer versions.
+      // Nothing here is sent anywhere: the banner would look for newer versions.
       WRANGLER_HIDE_BANNER: "true",
       WRANGLER_SEND_METRICS: "false",
       WRANGLER_SEND_ERROR_REPORTS: "false",

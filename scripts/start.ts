@@ -16,6 +16,7 @@ import { localVars } from "./local-vars.ts";
 import { bold, dim, green, step } from "./screen.ts";
 import { optionsFromEnvironment, type Service, startService } from "./service.ts";
 import { signToken } from "./token.ts";
+import { ENVIRONMENT, takesNoArguments } from "./usage.ts";
 
 /** `npm start`: the service, a demo device, and one command of each type on its way there and back. */
 
@@ -38,6 +39,9 @@ const COMMANDS: { title: string; body: NewCommand }[] = [
 ];
 
 async function main(): Promise<void> {
+  takesNoArguments(
+    `npm start: the service, a demo device, and one command of each type; then it stays up.\n\n${ENVIRONMENT}`,
+  );
   const options = optionsFromEnvironment("kept");
   const service = await step("Starting the service", async () => {
     const started = await startService(options);

@@ -8,9 +8,9 @@ export const DAY = 24 * HOUR;
 
 // ---- Bodies and payloads ----
 
-/** Bytes of a payload or a response payload as compact UTF-8 JSON (the contract, section 2). */
+/** Bytes of a payload or a response payload as compact UTF-8 JSON. */
 export const PAYLOAD_BYTES_MAX = 256 * KIB;
-/** Levels of nesting in a payload (the contract); also keeps structured clone, which recurses, far from its end. */
+/** Levels of nesting in a payload; also keeps structured clone, which recurses, far from its end. */
 export const PAYLOAD_DEPTH_MAX = 64;
 /** Bytes of a request body: a payload written with generous white space and escapes, and its envelope. */
 export const BODY_BYTES_MAX = 1024 * KIB;
@@ -76,38 +76,38 @@ export const DEVICE_WORDS_LENGTH_MAX = 1_024;
 
 // ---- Times ----
 
-/** Milliseconds a command may wait for its delivery unless the caller says otherwise (the contract: PT24H). */
+/** Milliseconds a command may wait for its delivery unless the caller says otherwise (PT24H). */
 export const DELIVERY_TIMEOUT_MS = DAY;
-/** Milliseconds a command may run unless the caller says otherwise (the contract: PT10M). */
+/** Milliseconds a command may run unless the caller says otherwise (PT10M). */
 export const EXECUTION_TIMEOUT_MS = 10 * MINUTE;
 /** Milliseconds, the shortest and the longest of either timeout: below a second nothing is delivered, after 30 days all is erased. */
 export const TIMEOUT_MS_MIN = SECOND;
 export const TIMEOUT_MS_MAX = 30 * DAY;
-/** Milliseconds after a hand-over without acknowledgement until the device is asked `ping` (the contract, section 3). */
+/** Milliseconds after a hand-over without acknowledgement until the device is asked `ping`. */
 export const ACKNOWLEDGE_TIMEOUT_MS = 10 * SECOND;
-/** Milliseconds the device has to answer `ping` before its connection is closed (the contract, section 3). */
+/** Milliseconds the device has to answer `ping` before its connection is closed. */
 export const PING_TIMEOUT_MS = 10 * SECOND;
 /** Milliseconds between checks of a connection that holds a command nobody acknowledged: a crash tells no one. */
 export const LIVENESS_INTERVAL_MS = MINUTE;
 /** Milliseconds after which a hand-over that was begun and not concluded is begun again: a crash between two steps. */
 export const OFFER_TIMEOUT_MS = 10 * SECOND;
-/** Milliseconds a device has to answer `cancel` (the contract, section 3). */
+/** Milliseconds a device has to answer `cancel`. */
 export const CANCEL_TIMEOUT_MS = MINUTE;
 /** Milliseconds between accepting a connection and handing over what waits: the handshake's answer goes out first. */
 export const HANDSHAKE_PAUSE_MS = 10;
-/** Attempts to hand a command over (the contract, section 3). */
+/** Attempts to hand a command over. */
 export const ATTEMPTS_MAX = 10;
-/** Milliseconds, the first backoff and the largest (the contract, section 3). */
+/** Milliseconds, the first backoff and the largest. */
 export const BACKOFF_MS_MIN = 2 * SECOND;
 export const BACKOFF_MS_MAX = 5 * MINUTE;
-/** Seconds that `Prefer: wait` may ask for (the contract, section 2): an open request keeps the command in memory. */
+/** Seconds that `Prefer: wait` may ask for: an open request keeps the command in memory. */
 export const WAIT_SECONDS_MAX = 60;
 /** Milliseconds between signs of life on an event stream, so that neither end takes silence for a broken line. */
 export const WATCH_HEARTBEAT_MS = 15 * SECOND;
-/** Days a finished command is kept unless the var RETENTION_DAYS says otherwise (the contract, section 3), and at most. */
+/** Days a finished command is kept unless the var RETENTION_DAYS says otherwise, and at most. */
 export const RETENTION_DAYS = 30;
 export const RETENTION_DAYS_MAX = 3_650;
-/** Seconds a device's token may be valid for (the contract, section 4). */
+/** Seconds a device's token may be valid for. */
 export const DEVICE_TOKEN_SECONDS_MAX = 3_600;
 /**
  * Milliseconds for which a token that was found good is not checked again but for its expiry, and how many such an
@@ -120,7 +120,7 @@ export const CLOCK_TOLERANCE_SECONDS = 30;
 
 // ---- Post-backs ----
 
-/** Milliseconds before each attempt at a post-back (the contract, section 5, after Standard Webhooks). */
+/** Milliseconds before each attempt at a post-back (after Standard Webhooks). */
 export const POST_BACK_DELAYS_MS = [
   0,
   5 * SECOND,
@@ -133,7 +133,7 @@ export const POST_BACK_DELAYS_MS = [
   20 * HOUR,
   24 * HOUR,
 ] as const;
-/** Milliseconds a receiver has to answer (the contract, section 5). */
+/** Milliseconds a receiver has to answer. */
 export const POST_BACK_TIMEOUT_MS = 15 * SECOND;
 /** Milliseconds after which an attempt that was begun and not concluded is begun again: a crash in between. */
 export const POST_BACK_GUARD_MS = POST_BACK_TIMEOUT_MS + 5 * SECOND;

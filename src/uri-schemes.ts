@@ -1,5 +1,5 @@
 /**
- * Schemes that would run or read something on a device instead of opening it (the contract, section 2). The service
+ * Schemes that would run or read something on a device instead of opening it. The service
  * refuses them; a device does not rely on others for its safety, and refuses them as well.
  */
 const REFUSED_SCHEMES = [

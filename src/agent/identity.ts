@@ -9,7 +9,7 @@ export interface DeviceIdentity {
   algorithm: "ES256" | "EdDSA" | "RS256" | "PS256";
 }
 
-/** What a device tells of itself when it is registered (contract, section 2). */
+/** What a device tells of itself when it is registered. */
 export interface Registration {
   name: string;
   kind: string;
@@ -78,7 +78,7 @@ export async function registerDevice(
 }
 
 /**
- * The JWT with which a device proves itself (contract, section 4). `now` is in milliseconds since the epoch,
+ * The JWT with which a device proves itself. `now` is in milliseconds since the epoch,
  * `seconds` its validity. Throws where the key does not fit the algorithm.
  */
 export function signDeviceToken(

@@ -47,7 +47,7 @@ function rejectionOf(status: number, innerCode: string, message: string): Reject
     : null;
 }
 
-/** What an error body of the service says (contract, section 2); empty where it is no such body. */
+/** What an error body of the service says; empty where it is no such body. */
 export function readError(body: string): { message: string; innerCode: string } {
   try {
     const { message, innerError } = JSON.parse(body).error;

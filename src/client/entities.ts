@@ -27,7 +27,7 @@ export interface CommandEntity {
   statusDetail: Detail | null;
 }
 
-/** What a caller says when sending a command (the contract, section 2). */
+/** What a caller says when sending a command. */
 export interface NewCommand {
   type: "LaunchUri" | "AppService";
   payload: unknown;

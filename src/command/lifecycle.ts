@@ -27,7 +27,7 @@ export class Lifecycle {
   #alarmAt: number | null | undefined;
   #isRinging = false;
   #turn: Promise<unknown> = Promise.resolve();
-  /** It was erased lately: an introduction that was on its way meanwhile must not bring it back. */
+  /** It was erased lately: a command that was moving in meanwhile must not bring it back. */
   #isErased = false;
   /** A post-back is on its way. */
   #posting = false;

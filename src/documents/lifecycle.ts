@@ -1,6 +1,6 @@
 import { ENDED, type Status } from "../command/command.ts";
 
-/** What each status means, and only means (the contract, section 3), in the order in which a command meets them. */
+/** What each status means, and only means, in the order in which a command meets them. */
 export const LIFECYCLE: Record<Status, string> = {
   requesting: "accepted and durable; waiting to be processed, or for the device to come online",
   sentToTarget: "written to a live connection of the device",

@@ -2,7 +2,7 @@ import { type ErrorCode, STATUS_OF } from "../http/error-codes.ts";
 import type { Answer } from "./document.ts";
 import { contentOf, type HeaderName, headersOf } from "./operation.ts";
 
-/** The errors of the contract: one answer for each status. */
+/** The errors: one answer for each status. */
 
 interface Refusal {
   when: string;

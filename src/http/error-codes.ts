@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 
-/** The error codes of the contract (section 2), each with its status. */
+/** The error codes, each with its status. */
 export const STATUS_OF = {
   invalidRequest: 400,
   InvalidAuthenticationToken: 401,

@@ -1,4 +1,4 @@
-/** The routes of the contract that need a caller, for tests that hold for all of them. */
+/** The routes that need a caller, for tests that hold for all of them. */
 
 export interface Ids {
   device: string;

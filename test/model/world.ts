@@ -2,7 +2,7 @@ import { DAY, HOUR, MINUTE, SECOND } from "../../src/limits.ts";
 
 /**
  * The service as its contract tells it: one device, its commands, and what becomes of them. Pure, and written from
- * the contract rather than from the service: it knows no rows, no alarms and no calls between objects.
+ * its documents rather than from its code: it knows no rows, no alarms and no calls between objects.
  */
 
 /** ISO 8601, and the same in milliseconds; null is the service's own default. */

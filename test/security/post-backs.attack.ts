@@ -10,7 +10,7 @@ import { Receiver } from "../post-back/receiver.ts";
 import { type Answer, APP_SERVICE, Api, answerOf, Device, signToken } from "../stage.ts";
 import { ALLOWED, LOOPBACK, REFUSED } from "./addresses.ts";
 
-/** Where a post-back may go (the contract, section 5), and that nothing is ever sent anywhere else. */
+/** Where a post-back may go, and that nothing is ever sent anywhere else. */
 
 const OWN_ORIGIN = "https://appia.example.net";
 const RULES = { ownHost: "appia.example.net", allowLoopback: false };

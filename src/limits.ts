@@ -95,6 +95,10 @@ export const OFFER_TIMEOUT_MS = 10 * SECOND;
 export const CANCEL_TIMEOUT_MS = MINUTE;
 /** Milliseconds between accepting a connection and handing over what waits: the handshake's answer goes out first. */
 export const HANDSHAKE_PAUSE_MS = 10;
+/** Milliseconds a command's object has to answer its device's, which others wait for; it takes some ten. */
+export const COMMAND_TIMEOUT_MS = 3 * SECOND;
+/** Milliseconds that a device's connection waits for commands that are moving out before it goes on without them. */
+export const LANDING_PATIENCE_MS = 250;
 /** Attempts to hand a command over. */
 export const ATTEMPTS_MAX = 10;
 /** Milliseconds, the first backoff and the largest. */

@@ -35,6 +35,25 @@ export async function reach<T extends Rpc.DurableObjectBranded, R>(
   }
 }
 
+/** Resolves when something has been done, or after so many milliseconds without it. */
+export async function atMost(milliseconds: number, done: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([done, promise]);
+  clearTimeout(timer);
+}
+
+/** Resolves as a call does; throws `Unreachable` where that takes longer than so many milliseconds. */
+export async function inTime<R>(milliseconds: number, call: Promise<R>): Promise<R> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Unreachable("It did not answer in time.")), milliseconds);
+  try {
+    return await Promise.race([call, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * The object's id that these words spell, or null: not hex, tampered with, of another class or jurisdiction, or in
  * other letters.

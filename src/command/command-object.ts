@@ -8,6 +8,7 @@ import {
   deliveryOf,
   type History,
   historyOf,
+  isLate,
   isOf,
   type Receipt,
   UNKNOWN,
@@ -135,9 +136,13 @@ export class CommandObject extends DurableObject<Env> {
     );
   }
 
-  /** The device was unregistered; its object, which tells so, needs no word back. */
-  deviceRemoved(): Promise<void> {
-    return this.#life.inTurn(async () => void this.#life.decide({ type: "deviceRemoved" }, true));
+  /** The device was unregistered; its object learns how the command has ended. */
+  deviceRemoved(): Promise<EndedStatus | null> {
+    return this.#life.inTurn(async () => {
+      this.#life.decide({ type: "deviceRemoved" }, true);
+      const state = this.#life.load()?.state;
+      return state !== undefined && hasEnded(state) ? state.status : null;
+    });
   }
 
   /** Leaves nothing of the command, whatever it was doing: its account is being deleted. */
@@ -150,7 +155,8 @@ export class CommandObject extends DurableObject<Env> {
   /** What a device says of the command; unknown where it is another device's. */
   report(device: string, report: Report): Promise<({ ok: true } & Receipt) | Unknown> {
     return this.#life.inTurn(async () => {
-      if (this.#life.load()?.order.device !== device) return UNKNOWN;
+      const before = this.#life.load();
+      if (before?.order.device !== device) return UNKNOWN;
       const effects = this.#life.decide({ type: "reported", report }, true);
       // The receipt tells the device's object of the end: no call of its own is needed.
       for (const effect of effects) if (effect.type !== "settle") await this.#life.act(effect);
@@ -159,7 +165,7 @@ export class CommandObject extends DurableObject<Env> {
         ok: true,
         status: state.status,
         ended: hasEnded(state) ? state.status : null,
-        late: history.at(-1)?.late ?? false,
+        late: isLate(before, history),
       };
     });
   }

@@ -1,5 +1,13 @@
 import { wakeAt } from "./clocks.ts";
-import type { Command, EndedStatus, Entry, PostBacks, Status, Task } from "./command.ts";
+import {
+  type Command,
+  type EndedStatus,
+  type Entry,
+  hasEnded,
+  type PostBacks,
+  type Status,
+  type Task,
+} from "./command.ts";
 import type { Event } from "./transition.ts";
 
 /** What a command's object and its device's object say to each other, and to the edge. Pure. */
@@ -67,6 +75,12 @@ export interface Receipt {
   ended: EndedStatus | null;
   /** The report changed nothing, since it was repeated or came after the end. */
   late: boolean;
+}
+
+/** Whether a report changed nothing, by the command before it and the history after it. */
+export function isLate(before: Command, history: readonly Entry[]): boolean {
+  // Where its history is full nothing is written of it.
+  return hasEnded(before.state) || (history.length > before.history.length && history.at(-1)?.late === true);
 }
 
 export function viewOf({ history: _, postBacks: __, ...command }: Command): CommandView {

@@ -45,7 +45,7 @@ export type Event =
   | { type: "deviceOnline"; connection: string; chance: number }
   /** The socket took it. */
   | { type: "handedOver"; connection: string }
-  /** The connection is gone. */
+  /** The connection is gone, and there is no other. */
   | { type: "connectionLost"; connection: string; chance: number }
   /** The device was asked `ping`. */
   | { type: "pinged" }
@@ -141,7 +141,9 @@ function live(command: Command, event: Exclude<Event, { type: "postBackTried" }>
     case "connectionLost":
       return state.status === "sentToTarget" && state.connection === event.connection
         ? connectionLost(command, now, event.chance)
-        : unchanged(command);
+        : awaitsOffer(state) && state.offerAt === null && command.order.whenOffline === "fail"
+          ? deviceOffline(command, state, now)
+          : unchanged(command);
     case "pinged":
       return state.status === "sentToTarget"
         ? replaced(command, { ...state, check: { at: now + PING_TIMEOUT_MS, asked: true } })

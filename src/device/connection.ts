@@ -11,6 +11,8 @@ interface Attachment {
   pingedAt: number | null;
   /** The place up to which it has been given what waited; null once it has been given all. */
   drainedTo: number | null;
+  /** The place before which is what could not be asked for, and is asked for again; null where nothing is. */
+  missedFrom: number | null;
 }
 
 /** What commands are handed over to: a live socket, or a poll that is being answered. */
@@ -20,6 +22,8 @@ export interface Channel {
   readonly presence: Presence;
   /** The place up to which it has been given what waited; null once it has been given all. */
   drainedTo: number | null;
+  /** The place before which is what could not be asked for, and is asked for again; null where nothing is. */
+  missedFrom: number | null;
   /** Writes a frame; false where it was not taken. */
   send(frame: string): boolean;
   close(code: number, reason: string): void;
@@ -41,6 +45,7 @@ export class Connection implements Channel {
       presence: "active",
       pingedAt: null,
       drainedTo: 0,
+      missedFrom: null,
     };
     remember(socket, attachment);
     return new Connection(socket);
@@ -80,6 +85,14 @@ export class Connection implements Channel {
 
   set drainedTo(drainedTo: number | null) {
     this.#remember({ drainedTo });
+  }
+
+  get missedFrom(): number | null {
+    return this.#attachment.missedFrom;
+  }
+
+  set missedFrom(missedFrom: number | null) {
+    this.#remember({ missedFrom });
   }
 
   /** Closing sockets are still listed by the platform. */

@@ -1,13 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AccountObject, Refused as AccountRefused } from "../account/account-object.ts";
-import {
-  type Command,
-  type EndedStatus,
-  hasEnded,
-  type Intent,
-  type Order,
-  type Status,
-} from "../command/command.ts";
+import type { Command, EndedStatus, Intent, Order, Status } from "../command/command.ts";
 import { type Delivery, type Handover, type Refusal, UNKNOWN, type Unknown } from "../command/handover.ts";
 import {
   DELETION_COMMANDS,
@@ -143,9 +136,10 @@ export class DeviceObject extends DurableObject<Env> {
     intent: Intent | null,
     waitMs: number,
   ): Promise<{ ok: true; acceptedAt: number; command: string | null } | ({ ok: false } & Refusal)> {
+    await this.#alarm();
     // Between two polls a device is not away.
     if (this.#of(order.account) !== undefined && this.#current() === undefined) await this.#polls.whenBack();
-    const alarmAt = await this.#alarm();
+    const alarmAt = this.#alarmAt ?? null;
     if (this.#of(order.account) === undefined) return { ok: false, reason: "deviceUnknown" };
     const now = Date.now();
     const accepted = this.#dispatch.accept(order, intent, now);
@@ -154,7 +148,13 @@ export class DeviceObject extends DurableObject<Env> {
     const deliverBy = accepted.acceptedAt + order.deliveryTimeoutMs;
     if (alarmAt === null || alarmAt > deliverBy) this.#setAlarm(deliverBy);
     if (waitMs === 0) return { ...accepted, command: null };
-    return { ...accepted, command: await this.#dispatch.tell(order.id, waitMs) };
+    try {
+      return { ...accepted, command: await this.#dispatch.tell(order.id, waitMs) };
+    } catch (error) {
+      // Whatever is out of reach, it was accepted.
+      this.#log("answerIncomplete", error);
+      return { ...accepted, command: null };
+    }
   }
 
   /**
@@ -177,11 +177,11 @@ export class DeviceObject extends DurableObject<Env> {
 
   /** Erases a command that has ended; null where its own object is to be asked. */
   async erase(account: string, command: string): Promise<"erased" | "live" | null> {
-    const found = await this.read(account, command, 0);
-    if (found === null) return null;
-    if (!hasEnded((JSON.parse(found) as Command).state)) return "live";
-    await this.forget(command);
-    return "erased";
+    const device = this.#store.device;
+    if (device?.account !== account) return null;
+    const erased = await this.#dispatch.erase(command);
+    if (erased === "erased" && device.removed) await this.#eraseIfEmpty(device);
+    return erased;
   }
 
   // ---- For the command's object ----
@@ -342,19 +342,21 @@ export class DeviceObject extends DurableObject<Env> {
     try {
       if (device.removed) await this.#finishRemoval(device);
       else await this.#dispatch.lookAfterOverdue(Date.now());
-      await this.#dispatch.tellKept();
       this.#store.sweep(Date.now());
       const { due } = this.#store;
       if (due !== null) await this.#wakeBy(due);
       if (device.removed) return await this.#eraseIfEmpty(device);
       const connection = this.#socket();
-      if (connection === undefined) return;
+      if (connection === undefined) return await this.#dispatch.tellKept();
       if (connection.expiresAt <= Date.now()) {
         connection.close(CLOSE.tokenExpired, "The device's token has expired.");
-        return await this.#dispatch.tellLoss(connection);
+        await this.#dispatch.tellLoss(connection);
+      } else {
+        await this.#wakeBy(connection.expiresAt);
+        // One that has just come begins by itself.
+        if (connection.drainedTo === null) await this.#dispatch.drain(connection);
       }
-      await this.#wakeBy(connection.expiresAt);
-      await this.#dispatch.drain(connection);
+      await this.#dispatch.tellKept();
     } catch (error) {
       this.#log("deviceAlarmFailed", error);
       await this.#wakeBy(Date.now() + OFFER_TIMEOUT_MS);
@@ -363,6 +365,8 @@ export class DeviceObject extends DurableObject<Env> {
 
   async #finishRemoval(device: DeviceRecord): Promise<void> {
     await this.#tellAccount(device, (stub) => stub.remove(this.#id));
+    // What it has said before counts.
+    await this.#dispatch.tellKept();
     await this.#dispatch.tellRemoval();
     // Of the device itself nothing is needed any more.
     const nobody = { name: "", manufacturer: null, model: null, publicKey: { kty: "" } };

@@ -174,11 +174,11 @@ export class DeviceStore {
 
   /**
    * One of the open residents that were being handed over when memory was lost, or that nobody can deliver in time
-   * any more. One at a time: each may be as large as a payload may be.
+   * any more, behind a place. One at a time: each may be as large as a payload may be.
    */
-  overdue(now: number): Resident | undefined {
-    const wanted = "place >= ? AND ended IS NULL AND (stage = 'leaving' OR due <= ?) ORDER BY place LIMIT 1";
-    return this.#residents(wanted, this.#openFrom ?? 0, now)[0];
+  overdue(now: number, after: number): Resident | undefined {
+    const wanted = "place > ? AND ended IS NULL AND (stage = 'leaving' OR due <= ?) ORDER BY place LIMIT 1";
+    return this.#residents(wanted, Math.max((this.#openFrom ?? 0) - 1, after), now)[0];
   }
 
   /** Writes a resident as it is now. */
@@ -380,7 +380,7 @@ export class DeviceStore {
 const SWEEP_END = "IFNULL((SELECT place FROM commands ORDER BY place LIMIT 1 OFFSET ?), 9e18)";
 
 /** When it is too late to deliver a command, or, where it has ended, when it is erased. */
-function dueOf(command: Command): number {
+export function dueOf(command: Command): number {
   const { state, createdAt, order } = command;
   return hasEnded(state) ? eraseAt(command, state.endedAt) : createdAt + order.deliveryTimeoutMs;
 }

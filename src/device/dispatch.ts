@@ -1,9 +1,14 @@
 import type { Command, EndedStatus, Intent, Order, Report } from "../command/command.ts";
 import type { CommandObject } from "../command/command-object.ts";
 import type { Claim, Delivery, Handover, Receipt, Refusal } from "../command/handover.ts";
-import { OFFER_TIMEOUT_MS, OPEN_COMMANDS_PER_DEVICE_MAX } from "../limits.ts";
+import {
+  COMMAND_TIMEOUT_MS,
+  LANDING_PATIENCE_MS,
+  OFFER_TIMEOUT_MS,
+  OPEN_COMMANDS_PER_DEVICE_MAX,
+} from "../limits.ts";
 import { logFault } from "../operations/log.ts";
-import { objectId, reach } from "../reach.ts";
+import { atMost, inTime, objectId, reach } from "../reach.ts";
 import type { Channel } from "./connection.ts";
 import type { DeviceStore, Placed } from "./device-store.ts";
 import { cancelFrame, deliveryFrame } from "./protocol.ts";
@@ -36,8 +41,8 @@ export interface Surroundings {
  */
 export class Dispatch {
   readonly #around: Surroundings;
-  /** What the current connection has taken, as far as memory reaches: nothing is sent twice on one connection. */
-  #taken = new Set<string>();
+  /** What a connection has taken, as far as memory reaches: nothing is sent twice on one connection. */
+  #taken = { by: "", ids: new Set<string>() };
   readonly #residents: Residents;
   readonly #waits = new Waits<Command>();
   /** What each command is asked and told is done in the order that it came. */
@@ -90,9 +95,10 @@ export class Dispatch {
     const connection = this.#around.current();
     if (connection === undefined) return { type: "offline" };
     if (connection.drainedTo !== null && place > connection.drainedTo) return { type: "queued" };
+    // One that did not take it is full, or closing, of which its end tells.
     return this.#give(connection, delivery)
       ? { type: "sent", connection: connection.id }
-      : { type: "offline" };
+      : { type: "queued" };
   }
 
   /**
@@ -121,6 +127,18 @@ export class Dispatch {
     }
   }
 
+  /** Erases a command that has ended; null where its own object is to be asked. */
+  async erase(id: string): Promise<"erased" | "live" | null> {
+    await this.#residents.tell(id);
+    return await this.#turns.after(id, async () => {
+      const resident = this.#around.store.resident(id);
+      if (resident === undefined) return null;
+      if (resident.stage !== "done") return "live";
+      this.forget(id);
+      return "erased";
+    });
+  }
+
   /** Asks to cancel: the command, if it could be done here; null where its own object is to be asked. */
   async cancel(id: string): Promise<{ command: Command; wasLive: boolean } | null> {
     for (;;) {
@@ -147,7 +165,7 @@ export class Dispatch {
 
   /** Nothing more is to come; `command`, where it is known here. */
   #forgetMemory(id: string, command: Command | null = null): void {
-    this.#taken.delete(id);
+    this.#taken.ids.delete(id);
     this.#waits.tell(id, command);
   }
 
@@ -158,6 +176,9 @@ export class Dispatch {
     if (this.#around.store.acceptedAt(id) === undefined) return;
     const ended = await this.#command(id, (stub) => stub.begin(command));
     if (ended === "erased") return this.forget(id);
+    // It was erased meanwhile: it must not come back.
+    if (this.#around.store.acceptedAt(id) === undefined)
+      return await this.#command(id, (stub) => stub.vanish(this.#around.id));
     this.#around.store.left(id, ended);
     if (ended !== null) this.#forgetMemory(id);
   }
@@ -165,34 +186,56 @@ export class Dispatch {
   /** Moves out what was being handed over when memory was lost, and ends what nobody can deliver in time any more. */
   async lookAfterOverdue(now: number): Promise<void> {
     await this.#residents.land();
-    for (;;) {
-      const resident = this.#around.store.overdue(now);
+    for (let place = 0; ; ) {
+      const resident = this.#around.store.overdue(now, place);
       if (resident === undefined) return;
       const { command, stage } = resident;
-      // Asked for, one that is leaving lands, or moves out.
-      if (stage === "leaving") await this.#residents.find(command.order.id);
-      else await this.#residents.apply(command.order.id, "waiting", { type: "woke" });
+      place = command.place;
+      try {
+        // Asked for, one that is leaving lands, or moves out.
+        if (stage === "leaving") await this.#residents.find(command.order.id);
+        else await this.#residents.apply(command.order.id, "waiting", { type: "woke" });
+      } catch (error) {
+        // Those behind it are looked after all the same.
+        this.#log("moveFailed", error);
+        await this.#around.wakeBy(now + OFFER_TIMEOUT_MS);
+      }
     }
   }
 
-  /** A newer connection is there: it has taken nothing yet. */
+  /** A newer connection is there. */
   async begin(connection: Channel): Promise<void> {
-    this.#taken = new Set();
-    await this.#residents.land();
+    await atMost(LANDING_PATIENCE_MS, this.#residents.land());
     await this.drain(connection);
   }
 
   /**
-   * Gives a connection what waits, in the order of acceptance; what is offered meanwhile queues behind it.
-   * What could not be asked for is asked for again by the alarm.
+   * Gives a connection what waits, in the order of acceptance; what is offered meanwhile queues behind it. Once it has
+   * been given all, only what could not be asked for is asked for again.
    */
   async drain(connection: Channel): Promise<void> {
-    let failed = false;
-    for (let place = connection.drainedTo ?? 0; connection.isOpen; ) {
+    const { drainedTo, missedFrom } = connection;
+    const from = drainedTo ?? missedFrom;
+    if (from === null) return;
+    const missed = await this.#drainFrom(connection, from, (place) => {
+      if (drainedTo !== null) connection.drainedTo = place;
+    });
+    connection.missedFrom = missed;
+    if (missed !== null) await this.#around.wakeBy(Date.now() + OFFER_TIMEOUT_MS);
+  }
+
+  /** Answers the place before the first that could not be asked for; null where all were. */
+  async #drainFrom(
+    connection: Channel,
+    from: number,
+    reached: (place: number | null) => void,
+  ): Promise<number | null> {
+    let missed: number | null = null;
+    for (let place = from; connection.isOpen; ) {
       await this.#residents.room();
       const window = this.#around.store.openAfter(place, WINDOW);
       if (window.length === 0) {
-        connection.drainedTo = null;
+        reached(null);
         break;
       }
       const claims = await Promise.all(window.map(({ id }) => this.#claim(id, connection)));
@@ -201,36 +244,47 @@ export class Dispatch {
         const claim = claims[index];
         done.push(claim === undefined ? Promise.resolve(false) : this.#follow(claim, listed.id, connection));
         place = listed.place;
-        connection.drainedTo = place;
+        reached(place);
       }
-      failed = (await Promise.all(done)).includes(false) || failed;
+      const failed = (await Promise.all(done)).indexOf(false);
+      if (failed >= 0) missed ??= (window[failed]?.place ?? 0) - 1;
     }
-    if (failed) await this.#around.wakeBy(Date.now() + OFFER_TIMEOUT_MS);
+    return missed;
   }
 
   /**
-   * Tells the commands that a connection has taken that it is gone. A newer connection has asked them itself; where
-   * the device is no more nothing will be tried again, and the removal tells them so.
+   * Tells the commands that a connection is gone. A newer connection has asked them itself; where the device is no more
+   * nothing will be tried again, and the removal tells them so.
    */
   async tellLoss(connection: Channel): Promise<void> {
     if (this.#around.current() !== undefined || this.#around.store.device?.removed === true) return;
-    await this.#residents.land();
-    const upTo = connection.drainedTo ?? Number.POSITIVE_INFINITY;
-    await this.#forEachOpen(upTo, async (id) => {
-      // One that only waits has lost nothing.
-      if (this.#around.store.resident(id)?.stage !== "waiting")
-        await this.#tell(id, (stub) => stub.connectionLost(connection.id));
+    await atMost(LANDING_PATIENCE_MS, this.#residents.land());
+    await this.#forEachOpen(async (id) => {
+      const resident = this.#around.store.resident(id);
+      if (resident?.stage !== "waiting") await this.#tell(id, (stub) => stub.connectionLost(connection.id));
+      // Another that only waits has lost nothing.
+      else if (resident.command.order.whenOffline === "fail")
+        await this.#residents.apply(id, "waiting", { type: "deviceOffline" });
     });
   }
 
   /** Tells every open command that the device is no more. Throws where one could not be told. */
   async tellRemoval(): Promise<void> {
     await this.#residents.land();
-    await this.#forEachOpen(Number.POSITIVE_INFINITY, async (id) => {
-      if ((await this.#residents.find(id)) === undefined)
-        await this.#command(id, (stub) => stub.deviceRemoved());
-      else await this.#residents.apply(id, "waiting", { type: "deviceRemoved" });
-    });
+    await this.#forEachOpen((id) => this.#removed(id));
+  }
+
+  async #removed(id: string): Promise<void> {
+    for (;;) {
+      if ((await this.#residents.find(id)) === undefined) {
+        const ended = await this.#command(id, (stub) => stub.deviceRemoved());
+        if (ended !== null) this.end(id, ended);
+        return;
+      }
+      if ((await this.#residents.apply(id, "waiting", { type: "deviceRemoved" })) !== undefined) return;
+      // It may have ended meanwhile.
+      if (!this.#around.store.open.has(id)) return;
+    }
   }
 
   /** Leaves nothing of at most so many commands; false where there are more. Throws where one could not be reached. */
@@ -283,10 +337,10 @@ export class Dispatch {
   /** What a command wants of a connection; undefined where its object could not be reached. */
   async #claim(id: string, connection: Channel): Promise<Claim | undefined> {
     try {
-      // It may be moving out: then its own object is asked.
-      await this.#turns.settled(id);
-      // It was given to this connection a moment ago.
-      if (this.#residents.isInFlight(id)) return { type: "nothing" };
+      // It may be moving out: then its own object is asked. One that takes its time is asked later, and holds up nobody.
+      if (this.#turns.has(id)) await atMost(LANDING_PATIENCE_MS, this.#turns.settled(id));
+      if (this.#turns.has(id)) return undefined;
+      if (this.#residents.isFlying(id)) return { type: "nothing" };
       // Where it was leaving when memory was lost, its own object knows what to do.
       if ((await this.#residents.find(id)) !== undefined) return { type: "resident" };
       return await this.#command(id, (stub) => stub.claim(connection.id));
@@ -336,9 +390,10 @@ export class Dispatch {
   #give(connection: Channel, delivery: Delivery): boolean {
     // A newer one may have taken it meanwhile: that says nothing of this one.
     if (!connection.isOpen) return false;
-    if (this.#taken.has(delivery.commandId)) return true;
+    if (this.#taken.by !== connection.id) this.#taken = { by: connection.id, ids: new Set() };
+    if (this.#taken.ids.has(delivery.commandId)) return true;
     if (!connection.send(deliveryFrame(delivery))) return false;
-    this.#taken.add(delivery.commandId);
+    this.#taken.ids.add(delivery.commandId);
     this.#around.given();
     return true;
   }
@@ -351,7 +406,7 @@ export class Dispatch {
     const resident = store.resident(command);
     // What it says of one proves that it was handed over, even where memory of that was lost.
     if (resident !== undefined) await this.#moveOut(resident.command);
-    const receipt = await reach(commands, id, (stub) => stub.report(device, report));
+    const receipt = await this.#command(command, (stub) => stub.report(device, report));
     if (!receipt.ok) return null;
     if (receipt.ended !== null) this.end(command, receipt.ended);
     return receipt;
@@ -368,14 +423,15 @@ export class Dispatch {
     }
   }
 
+  /** Calls a command's object. One that does not answer in time counts as out of reach: it must hold up no others. */
   #command<R>(id: string, call: (stub: DurableObjectStub<CommandObject>) => R): Promise<Awaited<R>> {
     const { commands } = this.#around;
-    return reach(commands, commands.idFromString(id), call);
+    return inTime(COMMAND_TIMEOUT_MS, reach(commands, commands.idFromString(id), call));
   }
 
-  async #forEachOpen(upTo: number, step: (id: string) => Promise<unknown>): Promise<void> {
+  async #forEachOpen(step: (id: string) => Promise<unknown>): Promise<void> {
     for (let place = 0; ; ) {
-      const window = this.#around.store.openAfter(place, WINDOW).filter((listed) => listed.place <= upTo);
+      const window = this.#around.store.openAfter(place, WINDOW);
       const last = window.at(-1);
       if (last === undefined) return;
       await Promise.all(window.map(({ id }) => step(id)));

@@ -11,6 +11,7 @@ export class Poll implements Channel {
   readonly id = `poll-${crypto.randomUUID()}`;
   readonly presence: Presence;
   drainedTo: number | null = 0;
+  missedFrom: number | null = null;
   readonly #frames: string[] = [];
   #bytes = 0;
   #open = true;

@@ -8,7 +8,7 @@ import {
   type Report,
 } from "../command/command.ts";
 import { decide } from "../command/decide.ts";
-import { type Delivery, deliveryOf, type Receipt } from "../command/handover.ts";
+import { type Delivery, deliveryOf, isLate, type Receipt } from "../command/handover.ts";
 import { accept, type Event } from "../command/transition.ts";
 import {
   DRAINED_AHEAD_MAX,
@@ -21,7 +21,7 @@ import {
   STAY_MS,
 } from "../limits.ts";
 import type { Channel } from "./connection.ts";
-import type { DeviceStore, Placed, Resident, Stage } from "./device-store.ts";
+import { type DeviceStore, dueOf, type Placed, type Resident, type Stage } from "./device-store.ts";
 import type { Turns } from "./turns.ts";
 
 /** What residents need of what is around them. */
@@ -50,6 +50,8 @@ interface Flight {
   isLanding: boolean;
   /** Ends the wait for more. */
   close: () => void;
+  /** Resolves when the wait is over. */
+  closed: Promise<void>;
   /** Resolves when it has ended here, or has moved out, or could not. */
   done: Promise<void>;
 }
@@ -90,6 +92,7 @@ export class Residents {
     const place = store.add(command, stage, intent, after);
     if (place === undefined) return store.acceptedAt(order.id) ?? now;
     this.#house.observe(null, command);
+    if (stays) void this.#house.wakeBy(dueOf(command));
     if (connection) void this.#handOver({ ...command, place }, connection);
     else if (stage === "leaving") void this.#land({ ...command, place });
     return now;
@@ -103,10 +106,16 @@ export class Residents {
 
   /** Resolves when few enough are in flight: a device that is slow is not given all that waits at once. */
   async room(): Promise<void> {
-    for (const { done } of this.#flights.values()) {
-      if (this.#flights.size < DRAINED_AHEAD_MAX && !this.#isFull) return;
-      await done;
+    for (const flight of this.#flights.values()) {
+      if (this.#flying < DRAINED_AHEAD_MAX && !this.#isFull) return;
+      // How long its own object then takes to make holds up nobody.
+      if (!flight.isLanding) await flight.closed;
     }
+  }
+
+  /** How many wait for what their device says. */
+  get #flying(): number {
+    return [...this.#flights.values()].filter(({ isLanding }) => !isLanding).length;
   }
 
   get #isFull(): boolean {
@@ -169,27 +178,40 @@ export class Residents {
       if (resident?.stage !== stage) return undefined;
       const { place } = resident.command;
       const command = settled({ ...decide(resident.command, event).command, place });
-      observe(resident.command, command);
       const isOver = hasEnded(command.state);
       if (isOver && !this.#mayStay(command)) await moveOut(command);
-      else store.write({ command, stage: isOver ? "done" : stage });
+      else this.#write({ command, stage: isOver ? "done" : stage });
+      observe(resident.command, command);
       if (isOver) ended(command);
       return command;
     });
+  }
+
+  #write(resident: Resident): void {
+    const { store, wakeBy } = this.#house;
+    store.write(resident);
+    // Kept for a shorter time than it might have waited, it is due before the alarm that looked after that.
+    if (resident.stage === "done") void wakeBy(dueOf(resident.command));
   }
 
   /** Hears what the device says of one; null where it is none of these, or nothing is known of its hand-over. */
   async hear(id: string, report: Report): Promise<Receipt | null> {
     const flight = this.#flights.get(id);
     if (flight?.isLanding === false) {
-      const { command } = decide(flight.command, { type: "reported", report });
-      flight.command = { ...command, place: flight.command.place };
-      if (hasEnded(command.state)) flight.close();
-      return receiptOf(command);
+      const before = flight.command;
+      const { command } = decide(before, { type: "reported", report });
+      flight.command = { ...command, place: before.place };
+      // The device will not say its last word again: it is told of it when that is written.
+      if (hasEnded(command.state)) {
+        flight.close();
+        await flight.done;
+      }
+      return receiptOf(before, command);
     }
     await flight?.done;
+    const before = this.#house.store.resident(id)?.command;
     const command = await this.apply(id, "done", { type: "reported", report });
-    return command === undefined ? null : receiptOf(command);
+    return command === undefined || before === undefined ? null : receiptOf(before, command);
   }
 
   /** Whether a command that has not ended is one of these. */
@@ -197,9 +219,9 @@ export class Residents {
     return this.#flights.has(id) || this.#house.store.resident(id)?.stage === "waiting";
   }
 
-  /** Whether one is in flight. */
-  isInFlight(id: string): boolean {
-    return this.#flights.has(id);
+  /** Whether one was given to the connection in use a moment ago. */
+  isFlying(id: string): boolean {
+    return this.#flights.get(id)?.isLanding === false;
   }
 
   /** Ends every wait for more; resolves when none is in flight. */
@@ -212,7 +234,8 @@ export class Residents {
   async #handOver(command: Placed, connection: Channel): Promise<void> {
     const now = Date.now();
     const sent = this.#house.give(connection, deliveryOf(command, now));
-    const event: Event = sent ? { type: "handedOver", connection: connection.id } : { type: "deviceOffline" };
+    // One that did not take it is full, or closing, of which its end tells.
+    const event: Event = sent ? { type: "handedOver", connection: connection.id } : { type: "queued" };
     const next = { ...decide(command, event).command, place: command.place };
     if (!sent) return await this.#land(next);
     this.#fly(next, command, this.#isFull || next.postBacks !== null ? STAY_BRIEFLY_MS : STAY_MS);
@@ -223,17 +246,17 @@ export class Residents {
     const { id, task } = command.order;
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     // Cleared: a timer that is left over keeps the object in memory, and billed.
-    const timer = setTimeout(resolve, milliseconds);
     const close = (): void => {
+      flight.isLanding = true;
       clearTimeout(timer);
       resolve();
     };
+    const timer = setTimeout(close, milliseconds);
     this.#lengthInFlight += task.payload.length;
-    const flight: Flight = { command, before, isLanding: false, close, done: Promise.resolve() };
+    const flight: Flight = { command, before, isLanding: false, close, closed, done: Promise.resolve() };
     flight.done = closed.then(async () => {
-      flight.isLanding = true;
-      this.#house.observe(flight.before, flight.command);
       await this.#land(flight.command);
+      this.#house.observe(flight.before, flight.command);
       this.#flights.delete(id);
       this.#lengthInFlight -= task.payload.length;
     });
@@ -245,7 +268,7 @@ export class Residents {
     const { store, ended, turns, log, moveOut, wakeBy } = this.#house;
     if (hasEnded(command.state) && this.#mayStay(command)) {
       const over = settled(command);
-      store.write({ command: over, stage: "done" });
+      this.#write({ command: over, stage: "done" });
       return ended(over);
     }
     // Its connection did not take it after all.
@@ -271,7 +294,7 @@ function settled<C extends Command>(command: C): C {
   return command.settleAt === null || !hasEnded(command.state) ? command : { ...command, settleAt: null };
 }
 
-function receiptOf({ state, history }: Command): Receipt {
+function receiptOf(before: Command, { state, history }: Command): Receipt {
   const ended = hasEnded(state) ? state.status : null;
-  return { status: state.status, ended, late: history.at(-1)?.late ?? false };
+  return { status: state.status, ended, late: isLate(before, history) };
 }

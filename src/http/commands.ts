@@ -50,10 +50,10 @@ export function serveCommands(app: Hono<Edge>): void {
       if (accepted.ok) {
         if (wait === 0) return answer(c, viewOf(accept(order, accepted.acceptedAt)));
         const { command } = accepted;
-        return answer(
-          c,
-          command === null ? await readCommand(c.env, at, 0) : (JSON.parse(command) as Command),
-        );
+        if (command !== null) return answer(c, JSON.parse(command) as Command);
+        // Whatever is out of reach, it was accepted, and is not to be sent again.
+        const asAccepted = () => viewOf(accept(order, accepted.acceptedAt));
+        return answer(c, await readCommand(c.env, at, 0).catch(asAccepted));
       }
       switch (accepted.reason) {
         case "deviceUnknown":

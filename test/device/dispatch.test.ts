@@ -50,7 +50,16 @@ class SlowCommand {
 function openChannel(): Channel & { frames: string[] } {
   const frames: string[] = [];
   const send = (frame: string): boolean => frames.push(frame) > 0;
-  return { id: "new", isOpen: true, presence: "active", drainedTo: 0, frames, send, close: () => undefined };
+  return {
+    id: "new",
+    isOpen: true,
+    presence: "active",
+    drainedTo: 0,
+    missedFrom: null,
+    frames,
+    send,
+    close: () => undefined,
+  };
 }
 
 /** What a story has at hand: a command that waits for its device, and the dispatch of that device. */

@@ -268,7 +268,4 @@ function deviceRang(world: World): void {
       end(world, command, "expired", "DeliveryTimedOut");
     else if (hasEnded(command) && command.due !== null && world.now >= command.due) erase(world, command);
   }
-  // What was missed on connecting is made good.
-  claimed(world);
-  handedOver(world);
 }

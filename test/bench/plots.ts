@@ -27,7 +27,7 @@ const FONT = "system-ui, sans-serif";
 /** Ours stands out; the rest recede. */
 const COLOURS: Record<Measured["side"], string[]> = {
   service: ["#2563eb", "#7aa7f7"],
-  floor: ["#829ab1", "#bcccdc"],
+  floor: ["#829ab1", "#bcccdc", "#52606d"],
   peer: ["#de911d", "#f7c948"],
 };
 
@@ -45,6 +45,16 @@ export function plotComparison({ races }: Comparison): string {
   const xAxis: object[] = [];
   const yAxis: object[] = [];
   const series: object[] = [];
+  // A peer may not be in every race.
+  const peers = [
+    ...new Set(
+      roads.flatMap(([, run]) =>
+        rowsOf(run)
+          .filter(({ side }) => side === "peer")
+          .map(({ name }) => name),
+      ),
+    ),
+  ];
   for (const [row, [road, run]] of roads.entries()) {
     const contestants = rowsOf(run);
     for (const [column, figure] of (["rate", "p50"] as const).entries()) {
@@ -70,7 +80,8 @@ export function plotComparison({ races }: Comparison): string {
       yAxis.push({ ...axis("log"), gridIndex: index, min: bottom, startValue: bottom });
       const seen = { service: 0, floor: 0, peer: 0 };
       for (const { name, side, figures } of contestants) {
-        const colour = COLOURS[side][seen[side]++ % 2];
+        const place = side === "peer" ? peers.indexOf(name) : seen[side]++;
+        const colour = COLOURS[side][place % COLOURS[side].length];
         series.push({
           type: "bar",
           name,

@@ -135,7 +135,7 @@ test("a renewal replaces the connection, and no command is lost or run twice", a
   while (!renewed) {
     commands.push(await caller.send(id, { ...APP_SERVICE, payload: commands.length }));
     // Other tests run meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await renewal;
   commands.push(await caller.send(id, { ...APP_SERVICE, payload: "on the fresh connection" }));

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const RUNS = Number(env.MODEL_RUNS || 80);
+const RUNS = Number(env.MODEL_RUNS || 50);
 const SEED = env.MODEL_SEED === "" ? {} : { seed: Number(env.MODEL_SEED) };
 /** Seconds, the most: shrinking what fails takes longer than running what does not. */
 const PATIENCE = 120 + RUNS;
